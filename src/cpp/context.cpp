@@ -1,0 +1,241 @@
+// Lifetime and options of Context.
+#include "context.hpp"
+
+#include "errors.hpp"
+#include "gil.hpp"
+#include "wait.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <thread>
+
+namespace cppyzmq {
+
+namespace {
+
+// Throws what a raise_... function has set.
+[[noreturn]] void throw_raised(PyObject*)
+{
+    throw py::error_already_set();
+}
+
+// Terminates a context that nobody has a name for any more. The thread is
+// detached: it ends with the last lingering message, or with the process.
+void terminate_in_background(void* handle)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    try {
+        std::thread([handle] {
+            while (zmq_ctx_term(handle) != 0 && zmq_errno() == EINTR) {
+            }
+        }).detach();
+    } catch (const std::system_error&) {
+        zmq_ctx_shutdown(handle);  // no thread to be had: leaked, but quiet
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+int checked_int(const py::object& value, const char* what)
+{
+    if (!PyLong_Check(value.ptr())) {
+        throw py::type_error("expected int, got: " + py::repr(value).cast<std::string>());
+    }
+    const long number = PyLong_AsLong(value.ptr());
+    if (number == -1 && PyErr_Occurred() != nullptr) {
+        throw py::error_already_set();
+    }
+    if (number < INT_MIN || number > INT_MAX) {
+        PyErr_Format(PyExc_OverflowError, "%s is too large for a C int: %ld", what, number);
+        throw py::error_already_set();
+    }
+    return static_cast<int>(number);
+}
+
+}  // namespace
+
+Context::Context(int io_threads, std::uintptr_t shadow)
+    : handle_(reinterpret_cast<void*>(shadow)),
+      shadow_(shadow != 0),
+      generation_(process_generation.load())
+{
+    if (shadow_) {
+        return;
+    }
+    handle_ = zmq_ctx_new();
+    if (handle_ == nullptr) {
+        throw zmq::error_t();
+    }
+    if (zmq_ctx_set(handle_, ZMQ_IO_THREADS, io_threads) != 0) {
+        const int error = zmq_errno();
+        zmq_ctx_term(handle_);
+        throw_raised(
+            raise_error_about(error, "io_threads=" + std::to_string(io_threads) +
+                                         "; 0 or more threads are possible"));
+    }
+}
+
+Context::~Context()
+{
+    if (!shadow_ && !closed_ && of_this_process() && handle_ != nullptr) {
+        terminate_in_background(handle_);
+    }
+}
+
+void* Context::handle() const
+{
+    if (!of_this_process()) {
+        throw_raised(raise_foreign_context());
+    }
+    if (closed_) {
+        throw_raised(raise_closed_context());
+    }
+    return handle_;
+}
+
+std::uintptr_t Context::underlying() const
+{
+    return closed_ ? 0 : reinterpret_cast<std::uintptr_t>(handle_);
+}
+
+int Context::get(int option) const
+{
+    void* context = handle();
+    errno = 0;  // -1 is also a value: that of THREAD_SCHED_POLICY
+    const int value = zmq_ctx_get(context, option);
+    if (value < 0 && errno != 0) {
+        throw_raised(raise_error_about(errno, "no context option " + std::to_string(option) +
+                                                  " can be read"));
+    }
+    return value;
+}
+
+void Context::set(int option, int value)
+{
+    if (zmq_ctx_set(handle(), option, value) != 0) {
+        throw_raised(raise_error_about(
+            zmq_errno(), "context option " + std::to_string(option) + " does not accept " +
+                             std::to_string(value)));
+    }
+}
+
+void Context::shutdown()
+{
+    if (zmq_ctx_shutdown(handle()) != 0) {
+        throw zmq::error_t();
+    }
+}
+
+void Context::term()
+{
+    if (shadow_ || !of_this_process()) {
+        closed_ = true;  // somebody else's to end
+        return;
+    }
+    // Another thread's term() may be interrupted, by Ctrl-C: then this one goes on.
+    constexpr auto look_again = std::chrono::milliseconds(50);
+    for (;;) {
+        bool ours = terminating_.try_lock();
+        if (!ours) {
+            const ReleaseGil released;
+            ours = terminating_.try_lock_for(look_again);
+        }
+        if (ours) {
+            break;
+        }
+        if (PyErr_CheckSignals() != 0) {
+            throw py::error_already_set();
+        }
+    }
+    const std::lock_guard<std::recursive_timed_mutex> guard(terminating_, std::adopt_lock);
+    while (!closed_) {
+        switch (wait_until_terminated(handle_)) {
+            case Waited::done:
+                closed_ = true;
+                break;
+            case Waited::failed:
+                if (errno != EINTR) {
+                    throw_raised(raise_last_error());
+                }
+                break;
+            case Waited::raised:
+                throw py::error_already_set();
+        }
+    }
+}
+
+void register_context(py::module_& module)
+{
+    py::class_<Context>(module, "Context", py::dynamic_attr(), R"doc(
+A libzmq context (zmq_ctx_new(3)).
+
+Parameters
+----------
+io_threads
+    How many I/O threads it may use; one per gigabyte of traffic a second.
+shadow
+    Address of an existing libzmq context to refer to; 0 to make a new one.
+
+Raises
+------
+ZMQError
+    EINVAL: `io_threads` is negative.)doc")
+        .def(py::init<int, std::uintptr_t>(), py::arg("io_threads") = 1, py::arg("shadow") = 0)
+        .def_property_readonly("closed", &Context::closed, "Whether term() has returned.")
+        .def_property_readonly("underlying", &Context::underlying,
+                               "The address of the libzmq context; 0 once terminated.")
+        .def(
+            "get",
+            [](const Context& self, const py::object& option) {
+                return self.get(checked_int(option, "option"));
+            },
+            py::arg("option"), R"doc(
+Get a context option (zmq_ctx_get(3)).
+
+Parameters
+----------
+option
+    A ContextOption.
+
+Raises
+------
+ZMQError
+    EINVAL: there is no such option; EFAULT: the context is terminated.)doc")
+        .def(
+            "set",
+            [](Context& self, const py::object& option, const py::object& value) {
+                self.set(checked_int(option, "option"), checked_int(value, "optval"));
+            },
+            py::arg("option"), py::arg("optval"), R"doc(
+Set a context option (zmq_ctx_set(3)).
+
+Parameters
+----------
+option
+    A ContextOption.
+optval
+    The new value.
+
+Raises
+------
+ZMQError
+    EINVAL: no such option or value; EFAULT: the context is terminated.
+TypeError
+    The value is not an int.)doc")
+        .def("shutdown", &Context::shutdown, R"doc(
+End every call on its sockets with ContextTerminated (zmq_ctx_shutdown(3)).
+
+term() still has to be called.)doc")
+        .def("term", &Context::term, R"doc(
+Close the context (zmq_ctx_term(3)).
+
+Calls on its sockets end with ContextTerminated. Returns when all of them are
+closed, and what they had to send is sent or their LINGER is over. May be called
+again; a shadow only lets go of the context.)doc");
+}
+
+}  // namespace cppyzmq

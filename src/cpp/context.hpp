@@ -1,0 +1,48 @@
+// Context: owns a libzmq context, or shadows one.
+#pragma once
+
+#include "core.hpp"
+#include "state.hpp"
+
+#include <atomic>
+#include <mutex>
+
+namespace cppyzmq {
+
+class Context {
+public:
+    // A new libzmq context, or with `shadow` a reference to somebody else's.
+    Context(int io_threads, std::uintptr_t shadow);
+    // Ends what is still open in a thread of its own: messages that linger are
+    // delivered as long as the process lives, and nobody waits for them.
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+    // libzmq's context; throws once it is terminated or belongs to the parent of
+    // this process.
+    void* handle() const;
+
+    bool closed() const { return closed_.load(); }
+    std::uintptr_t underlying() const;
+    int get(int option) const;
+    void set(int option, int value);
+    // Every call on a socket of this context ends with ETERM.
+    void shutdown();
+    // Waits until all sockets are closed and their messages sent or LINGER over.
+    // A shadow only lets go.
+    void term();
+
+private:
+    bool of_this_process() const { return generation_ == process_generation.load(); }
+
+    void* handle_;
+    const bool shadow_;
+    const unsigned generation_;
+    std::atomic<bool> closed_{false};
+    // libzmq allows one zmq_ctx_term at a time. Recursive for a signal handler that
+    // calls term() during term().
+    std::recursive_timed_mutex terminating_;
+};
+
+}  // namespace cppyzmq

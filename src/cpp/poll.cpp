@@ -1,0 +1,479 @@
+// zmq_poll over sockets and file descriptors, and Poller.
+//
+// EVENTS is read first: a socket that is ready costs one system call. Only when
+// nothing is ready do we sleep, as a waiter of every socket, in poll(2) on their
+// descriptors, the plain ones and a wake descriptor.
+#include "constants.hpp"
+#include "errors.hpp"
+#include "socket.hpp"
+#include "wait.hpp"
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cppyzmq {
+
+namespace {
+
+// One thing to look at: a socket, or a plain descriptor where state is null.
+struct Item {
+    PyObject* object;  // what is reported; borrowed from the caller's list
+    std::shared_ptr<State> state;
+    int descriptor = -1;
+    int events = 0;
+    int ready = 0;
+    Waiter waiter;
+    bool linked = false;
+};
+
+short to_system(int events)
+{
+    int system = 0;
+    system |= (events & ZMQ_POLLIN) != 0 ? POLLIN : 0;
+    system |= (events & ZMQ_POLLOUT) != 0 ? POLLOUT : 0;
+    system |= (events & ZMQ_POLLPRI) != 0 ? POLLPRI : 0;
+    return static_cast<short>(system);
+}
+
+int from_system(short system)
+{
+    int events = 0;
+    events |= (system & POLLIN) != 0 ? ZMQ_POLLIN : 0;
+    events |= (system & POLLOUT) != 0 ? ZMQ_POLLOUT : 0;
+    events |= (system & POLLPRI) != 0 ? ZMQ_POLLPRI : 0;
+    events |= (system & ~(POLLIN | POLLOUT | POLLPRI)) != 0 ? ZMQ_POLLERR : 0;
+    return events;
+}
+
+// A round of polling over a fixed set of items.
+class Round {
+public:
+    void reserve(std::size_t count) { items_.reserve(count); }
+    // `object` must be kept alive by the caller. False with a Python exception.
+    bool add(PyObject* object, int events);
+    // False with a Python exception.
+    bool wait(long timeout_ms);
+    // [(object, events), ...] of what is ready, in order.
+    PyObject* result() const;
+
+private:
+    enum class Look { ready, nothing, failed };
+
+    // Reads EVENTS of every socket. With a wake, becomes a waiter of each that has
+    // nothing, in the same turn: no event can slip between.
+    Look look(Wake* wake, Gil gil);
+    bool sleep(Wake& wake, const Deadline& deadline);
+    void look_at_descriptors();
+    void unlink_all(Gil gil);
+    bool raise_failure() const;
+
+    std::vector<Item> items_;
+    std::vector<pollfd> system_;
+    bool has_descriptors_ = false;
+    const State* refused_ = nullptr;
+};
+
+bool Round::add(PyObject* object, int events)
+{
+    Item item{object, nullptr, -1, events, 0, {}, false};
+    if (is_socket(object)) {
+        Socket* socket = socket_of(object);
+        if (socket == nullptr) {
+            return false;
+        }
+        item.state = socket->state;
+    } else {
+        if (PyLong_Check(object)) {
+            if (!read_int(object, item.descriptor)) {
+                return false;
+            }
+        } else {
+            item.descriptor = PyObject_AsFileDescriptor(object);
+            if (item.descriptor < 0) {
+                if (PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
+                    PyErr_Clear();
+                    PyErr_Format(PyExc_TypeError,
+                                 "can poll a zmq.Socket, a file descriptor or an object with a "
+                                 "fileno() method, got: %R",
+                                 object);
+                }
+                return false;
+            }
+        }
+        has_descriptors_ = true;
+    }
+    items_.push_back(std::move(item));
+    return true;
+}
+
+Round::Look Round::look(Wake* wake, Gil gil)
+{
+    bool any = false;
+    for (Item& item : items_) {
+        if (item.state == nullptr) {
+            continue;
+        }
+        const Entered entered(*item.state, gil);
+        if (!entered) {
+            refused_ = item.state.get();
+            item.linked = false;  // close() took the list apart
+            return Look::failed;
+        }
+        int events = item.state->events();
+        while (events < 0 && errno == EINTR) {
+            events = item.state->events();
+        }
+        if (events < 0) {
+            return Look::failed;
+        }
+        item.ready = events & item.events;
+        any = any || item.ready != 0;
+        if (wake != nullptr && !item.linked && !any) {
+            item.waiter = {wake, item.events, nullptr};
+            item.state->link(item.waiter);
+            item.linked = true;
+        }
+    }
+    return any ? Look::ready : Look::nothing;
+}
+
+void Round::unlink_all(Gil gil)
+{
+    for (Item& item : items_) {
+        if (!item.linked) {
+            continue;
+        }
+        item.linked = false;
+        const Entered entered(*item.state, gil);
+        if (entered) {
+            item.state->unlink(item.waiter);
+        } else if (item.state->of_this_process()) {
+            item.state->await_closed();
+        }
+    }
+}
+
+// Without waiting; the sockets' descriptors need not be asked, EVENTS says all.
+void Round::look_at_descriptors()
+{
+    if (!has_descriptors_) {
+        return;
+    }
+    system_.clear();
+    for (const Item& item : items_) {
+        system_.push_back(
+            {item.state == nullptr ? item.descriptor : -1, to_system(item.events), 0});
+    }
+    if (poll(system_.data(), static_cast<nfds_t>(system_.size()), 0) <= 0) {
+        return;
+    }
+    for (std::size_t index = 0; index < items_.size(); ++index) {
+        if (items_[index].state == nullptr) {
+            items_[index].ready = from_system(system_[index].revents);
+        }
+    }
+}
+
+// False when a signal came.
+bool Round::sleep(Wake& wake, const Deadline& deadline)
+{
+    system_.clear();
+    for (const Item& item : items_) {
+        if (item.state != nullptr) {
+            system_.push_back({item.state->fd(), POLLIN, 0});
+        } else {
+            system_.push_back({item.descriptor, to_system(item.events), 0});
+        }
+    }
+    system_.push_back({wake.descriptor(), POLLIN, 0});
+    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline);
+    if (system_.back().revents != 0) {
+        wake.drain();
+    }
+    return uninterrupted;
+}
+
+bool Round::raise_failure() const
+{
+    if (refused_ != nullptr) {
+        raise_refused(*refused_);
+    } else {
+        raise_last_error();
+    }
+    return false;
+}
+
+bool Round::wait(long timeout_ms)
+{
+    const auto ready = [&](Look seen) {
+        look_at_descriptors();
+        if (seen == Look::ready) {
+            return true;
+        }
+        for (const Item& item : items_) {
+            if (item.ready != 0) {
+                return true;
+            }
+        }
+        return false;
+    };
+    Look seen = look(nullptr, Gil::held);
+    if (seen == Look::failed) {
+        return raise_failure();
+    }
+    if (ready(seen) || timeout_ms == 0) {
+        return true;
+    }
+    const Deadline deadline(timeout_ms);
+    const WakeLease wake;
+    for (;;) {
+        // As in wait.cpp: the GIL by hand, nothing linked when it is taken back.
+        PyThreadState* thread = PyEval_SaveThread();
+        bool interrupted = false;
+        bool over = false;
+        seen = look(&*wake, Gil::released);
+        while (seen == Look::nothing && !over) {
+            interrupted = !sleep(*wake, deadline);
+            if (interrupted) {
+                break;
+            }
+            seen = look(&*wake, Gil::released);
+            over = (seen != Look::failed && ready(seen)) || deadline.passed();
+        }
+        const int error = errno;
+        unlink_all(Gil::released);
+        PyEval_RestoreThread(thread);
+        errno = error;
+        if (seen == Look::failed) {
+            return raise_failure();
+        }
+        if (!interrupted) {
+            ready(seen);
+            return true;
+        }
+        if (PyErr_CheckSignals() != 0) {
+            return false;
+        }
+    }
+}
+
+PyObject* Round::result() const
+{
+    PyObject* list = PyList_New(0);
+    for (const Item& item : items_) {
+        if (list == nullptr || item.ready == 0) {
+            continue;
+        }
+        // A file is reported by its descriptor, a socket as itself.
+        PyObject* pair = item.state != nullptr
+                             ? Py_BuildValue("(Oi)", item.object, item.ready)
+                             : Py_BuildValue("(ii)", item.descriptor, item.ready);
+        if (pair == nullptr || PyList_Append(list, pair) != 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(pair);
+    }
+    return list;
+}
+
+PyObject* poll_pairs(PyObject* pairs, long timeout_ms)
+{
+    // A tuple of our own: others may change the list while we sleep.
+    const py::object kept = py::reinterpret_steal<py::object>(PySequence_Tuple(pairs));
+    if (!kept) {
+        return nullptr;
+    }
+    Round round;
+    const Py_ssize_t count = PyTuple_GET_SIZE(kept.ptr());
+    round.reserve(static_cast<std::size_t>(count));
+    std::vector<py::object> unpacked;
+    for (Py_ssize_t index = 0; index < count; ++index) {
+        PyObject* pair = PyTuple_GET_ITEM(kept.ptr(), index);
+        if (!PyTuple_Check(pair)) {
+            unpacked.push_back(py::reinterpret_steal<py::object>(PySequence_Tuple(pair)));
+            pair = unpacked.back().ptr();
+            if (pair == nullptr) {
+                return nullptr;
+            }
+        }
+        if (PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_Format(PyExc_ValueError, "expected (socket, events), got: %R", pair);
+            return nullptr;
+        }
+        int events = 0;
+        if (!read_int(PyTuple_GET_ITEM(pair, 1), events) ||
+            !round.add(PyTuple_GET_ITEM(pair, 0), events)) {
+            return nullptr;
+        }
+    }
+    return round.wait(timeout_ms) ? round.result() : nullptr;
+}
+
+py::object zmq_poll_function(const py::object& sockets, const py::object& timeout)
+{
+    long timeout_ms = -1;
+    if (timeout.is_none()) {
+        throw py::type_error("zmq_poll: timeout is a number of milliseconds, got None");
+    }
+    if (!read_timeout(timeout.ptr(), timeout_ms)) {
+        throw py::error_already_set();
+    }
+    PyObject* result = poll_pairs(sockets.ptr(), timeout_ms);
+    if (result == nullptr) {
+        throw py::error_already_set();
+    }
+    return py::reinterpret_steal<py::object>(result);
+}
+
+// What a program polls again and again: an ordered set of sockets and files.
+struct Poller {
+    py::list sockets;  // [(object, events), ...]
+    py::dict places;   // object -> place in `sockets`
+};
+
+Poller* poller_of(PyObject* self)
+{
+    auto* instance = reinterpret_cast<py::detail::instance*>(self);
+    void* value = instance->simple_layout ? instance->simple_value_holder[0]
+                                          : instance->get_value_and_holder().value_ptr();
+    if (value == nullptr) {
+        PyErr_SetString(PyExc_TypeError, "Poller.__init__() was not called");
+    }
+    return static_cast<Poller*>(value);
+}
+
+void unregister_socket(Poller& self, const py::object& socket)
+{
+    const auto place = self.places[socket].cast<std::size_t>();
+    PyDict_DelItem(self.places.ptr(), socket.ptr());
+    PySequence_DelItem(self.sockets.ptr(), static_cast<Py_ssize_t>(place));
+    for (std::size_t index = place; index < self.sockets.size(); ++index) {
+        self.places[self.sockets[index].cast<py::tuple>()[0]] = index;
+    }
+}
+
+// The events as PollEvent where they are such.
+py::object shown_events(const py::object& flags)
+{
+    int events = 0;
+    if (!read_int(flags.ptr(), events)) {
+        throw py::error_already_set();
+    }
+    return py::reinterpret_steal<py::object>(poll_event_member(events));
+}
+
+void register_socket_in(Poller& self, const py::object& socket, const py::object& flags)
+{
+    const py::object events = shown_events(flags);
+    const bool known = self.places.contains(socket);
+    if (!events.equal(py::int_(0))) {
+        const py::tuple pair = py::make_tuple(socket, events);
+        if (known) {
+            self.sockets[self.places[socket].cast<std::size_t>()] = pair;
+        } else {
+            self.places[socket] = self.sockets.size();
+            self.sockets.append(pair);
+        }
+    } else if (known) {
+        unregister_socket(self, socket);
+    }
+}
+
+const Signature<1> poll_signature("poll", {"timeout"}, 0);
+
+PyObject* poller_poll(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                      PyObject* keywords)
+{
+    Poller* poller = poller_of(self);
+    std::array<PyObject*, 1> given;
+    long timeout_ms = -1;
+    if (poller == nullptr || !poll_signature.read(arguments, count, keywords, given) ||
+        !read_timeout(given[0], timeout_ms)) {
+        return nullptr;
+    }
+    return poll_pairs(poller->sockets.ptr(), timeout_ms);
+}
+
+std::array<PyMethodDef, 1> poller_methods{
+    fast_method<poller_poll>("poll", R"(poll($self, timeout=None)
+--
+
+Wait until one of the sockets or files is ready.
+
+Parameters
+----------
+timeout
+    Milliseconds to wait at most; for ever where it is None or negative.
+
+Returns
+-------
+list of (socket, int)
+    Those that are ready with their events, in the order of registration; a
+    file by its descriptor. Empty when the time was up.
+
+Raises
+------
+ZMQError
+    ENOTSOCK: one of the sockets is closed; ETERM: its context was terminated.)"),
+};
+
+}  // namespace
+
+void register_poll(py::module_& module)
+{
+    py::class_<Poller> type(module, "Poller", py::dynamic_attr(), R"doc(
+Waits for several sockets and files at once (zmq_poll(3)).)doc");
+    const py::object both = module.attr("PollEvent")(ZMQ_POLLIN | ZMQ_POLLOUT);
+    type.def(py::init<>())
+        .def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both, R"doc(
+Add a socket or file, or change the events of one that is there.
+
+Parameters
+----------
+socket
+    A Socket, a file descriptor, or an object with fileno().
+flags
+    POLLIN, POLLOUT, POLLERR; 0 removes it.)doc")
+        .def("modify", &register_socket_in, py::arg("socket"), py::arg("flags") = both,
+             "Change the events of a socket or file, as register() does.")
+        .def("unregister", &unregister_socket, py::arg("socket"), R"doc(
+Remove a socket or file.
+
+Parameters
+----------
+socket
+    As given to register().
+
+Raises
+------
+KeyError
+    It is not registered.)doc")
+        .def(
+            "__contains__",
+            [](const Poller& self, const py::object& socket) {
+                return self.places.contains(socket);
+            },
+            py::arg("socket"))
+        .def_readonly("sockets", &Poller::sockets, "[(socket, events), ...] as registered.")
+        .def_readonly("_map", &Poller::places);
+    install_methods(type, poller_methods);
+    module.def("zmq_poll", &zmq_poll_function, py::arg("sockets"), py::arg("timeout") = -1, R"doc(
+Wait until one of several sockets or files is ready (zmq_poll(3)).
+
+Parameters
+----------
+sockets
+    [(socket, events), ...]: a Socket, a file descriptor or an object with
+    fileno(), and the events to wait for.
+timeout
+    Milliseconds to wait at most; for ever where it is negative.
+
+Returns
+-------
+list of (socket, int)
+    Those that are ready with their events; a file by its descriptor.)doc");
+}
+
+}  // namespace cppyzmq

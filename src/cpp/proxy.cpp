@@ -1,0 +1,512 @@
+// proxy, proxy_steerable and monitored_queue, on a loop of our own.
+//
+// zmq_proxy can be ended by nothing but its context; this loop also ends by
+// close() of a socket and by Ctrl-C. It runs without the GIL, moves whole messages
+// in bursts, and takes no message that it could not pass on.
+#include "errors.hpp"
+#include "release_queue.hpp"
+#include "socket.hpp"
+#include "wait.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace cppyzmq {
+
+namespace {
+
+struct Traffic {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+
+    void add(std::uint64_t size)
+    {
+        ++messages;
+        bytes += size;
+    }
+};
+
+// One of the proxy's sockets, and our place among those who wait on it.
+struct Side {
+    State* state = nullptr;
+    Traffic received;
+    Traffic sent;
+    Waiter waiter;
+};
+
+// One way through the proxy.
+struct Direction {
+    Side* from;
+    Side* to;
+    std::string prefix;    // first part of what the monitor gets; none where empty
+    bool swap_ids = false;
+    Parts message{};       // received, not yet passed on
+    bool captured = false; // the capture socket has its copy of it
+    std::uint64_t size = 0;
+};
+
+enum class Moved { something, nothing, failed };
+
+class Proxy {
+public:
+    Proxy(Socket& frontend, Socket& backend, Socket* capture, Socket* control);
+    // Copies go to the capture socket with a first part that names the direction.
+    void monitor(const std::string& in_prefix, const std::string& out_prefix, bool swap_ids);
+    // Runs until it is ended. False with a Python exception; true after TERMINATE.
+    bool run();
+
+private:
+    Moved move_all();
+    Moved move(Direction& direction);
+    bool receive(Direction& direction);
+    bool capture(Direction& direction);
+    bool pass_on(Direction& direction);
+    // Carries out what came on the control socket. False with errno.
+    bool obey();
+    bool reply_statistics();
+
+    void link_all();
+    void unlink_all();
+    void sleep(bool& interrupted);
+    void return_messages();
+    bool fail(const State& state)
+    {
+        refused_ = &state;
+        return false;
+    }
+
+    static constexpr int burst_ = 200;
+
+    std::vector<Side> sides_;
+    std::vector<Direction> directions_;
+    Side* capture_ = nullptr;
+    Side* control_ = nullptr;
+    bool paused_ = false;
+    bool terminated_ = false;
+    const State* refused_ = nullptr;
+    WakeLease wake_;
+    std::vector<pollfd> system_;
+};
+
+Proxy::Proxy(Socket& frontend, Socket& backend, Socket* capture, Socket* control)
+{
+    sides_.reserve(4);
+    const auto side_of = [this](Socket& socket) {
+        for (Side& side : sides_) {
+            if (side.state == socket.state.get()) {
+                return &side;
+            }
+        }
+        sides_.emplace_back();
+        sides_.back().state = socket.state.get();
+        return &sides_.back();
+    };
+    Side* front = side_of(frontend);
+    Side* back = side_of(backend);
+    directions_.push_back({front, back, {}});
+    if (front != back) {
+        directions_.push_back({back, front, {}});
+    }
+    capture_ = capture != nullptr ? side_of(*capture) : nullptr;
+    control_ = control != nullptr ? side_of(*control) : nullptr;
+}
+
+void Proxy::monitor(const std::string& in_prefix, const std::string& out_prefix, bool swap_ids)
+{
+    directions_.front().prefix = in_prefix;
+    directions_.back().prefix = directions_.size() > 1 ? out_prefix : in_prefix;
+    for (Direction& direction : directions_) {
+        direction.swap_ids = swap_ids;
+    }
+}
+
+// EAGAIN is an answer: false with errno, and no message.
+bool Proxy::receive(Direction& direction)
+{
+    State& from = *direction.from->state;
+    const Entered entered(from, Gil::released, &direction.from->waiter);
+    if (!entered) {
+        return fail(from);
+    }
+    if (receive_parts(from, direction.message) < 0) {
+        return false;
+    }
+    direction.size = 0;
+    for (const zmq::message_t& part : direction.message) {
+        direction.size += part.size();
+    }
+    direction.from->received.add(direction.size);
+    // Between two ROUTER sockets the first two parts are the peers: towards the
+    // receiver its own id comes first.
+    if (direction.swap_ids && direction.message.size() > 1) {
+        direction.message[0].swap(direction.message[1]);
+    }
+    direction.captured = capture_ == nullptr;
+    return true;
+}
+
+bool Proxy::capture(Direction& direction)
+{
+    Parts copy;
+    if (!direction.prefix.empty()) {
+        copy.emplace_back(direction.prefix.data(), direction.prefix.size());
+    }
+    for (zmq::message_t& part : direction.message) {
+        copy.emplace_back();
+        copy.back().copy(part);
+    }
+    State& state = *capture_->state;
+    const Entered entered(state, Gil::released, &capture_->waiter);
+    if (!entered) {
+        return fail(state);
+    }
+    direction.captured = send_parts(state, copy, 0) == 0;
+    return direction.captured;
+}
+
+bool Proxy::pass_on(Direction& direction)
+{
+    State& to = *direction.to->state;
+    const Entered entered(to, Gil::released, &direction.to->waiter);
+    if (!entered) {
+        return fail(to);
+    }
+    if (send_parts(to, direction.message, 0) < 0) {
+        return false;
+    }
+    direction.to->sent.add(direction.size);
+    direction.message.clear();
+    return true;
+}
+
+Moved Proxy::move(Direction& direction)
+{
+    const auto stopped = [&](bool moved) {
+        if (errno != EAGAIN && errno != EINTR) {
+            return Moved::failed;
+        }
+        return moved ? Moved::something : Moved::nothing;
+    };
+    // Nothing is taken that cannot be passed on.
+    if (direction.message.empty()) {
+        State& to = *direction.to->state;
+        const Entered entered(to, Gil::released, &direction.to->waiter);
+        if (!entered) {
+            fail(to);
+            return Moved::failed;
+        }
+        const int events = to.events();
+        if (events < 0 && errno != EINTR) {
+            return Moved::failed;
+        }
+        if (events < 0 || (events & ZMQ_POLLOUT) == 0) {
+            // With no room there may still be an end: ETERM comes through EVENTS.
+            return Moved::nothing;
+        }
+    }
+    for (int round = 0; round < burst_; ++round) {
+        if ((direction.message.empty() && !receive(direction)) ||
+            (!direction.captured && !capture(direction)) || !pass_on(direction)) {
+            return stopped(round > 0);
+        }
+    }
+    return Moved::something;
+}
+
+Moved Proxy::move_all()
+{
+    if (control_ != nullptr && !obey()) {
+        return Moved::failed;
+    }
+    if (terminated_ || paused_) {
+        return Moved::nothing;
+    }
+    bool any = false;
+    for (Direction& direction : directions_) {
+        switch (move(direction)) {
+            case Moved::failed:
+                return Moved::failed;
+            case Moved::something:
+                any = true;
+                break;
+            case Moved::nothing:
+                break;
+        }
+    }
+    return any ? Moved::something : Moved::nothing;
+}
+
+bool Proxy::reply_statistics()
+{
+    // In the order of zmq_proxy_steerable(3).
+    const Side& front = *directions_.front().from;
+    const Side& back = *directions_.front().to;
+    Parts reply;
+    for (const Side* side : {&front, &back}) {
+        for (const Traffic& traffic : {side->received, side->sent}) {
+            reply.emplace_back(&traffic.messages, sizeof traffic.messages);
+            reply.emplace_back(&traffic.bytes, sizeof traffic.bytes);
+        }
+    }
+    return send_parts(*control_->state, reply, 0) == 0;
+}
+
+bool Proxy::obey()
+{
+    State& control = *control_->state;
+    const Entered entered(control, Gil::released, &control_->waiter);
+    if (!entered) {
+        return fail(control);
+    }
+    Parts command;
+    if (receive_parts(control, command) < 0) {
+        return errno == EAGAIN || errno == EINTR;
+    }
+    const std::string text = command.front().to_string();
+    bool answered = false;
+    if (text == "PAUSE") {
+        paused_ = true;
+    } else if (text == "RESUME") {
+        paused_ = false;
+    } else if (text == "TERMINATE") {
+        terminated_ = true;
+    } else if (text == "STATISTICS") {
+        // Who asks without listening gets nothing.
+        answered = reply_statistics() || errno == EAGAIN;
+        if (!answered) {
+            return false;
+        }
+    }
+    int type = 0;
+    std::size_t size = sizeof type;
+    zmq_getsockopt(control.handle(), ZMQ_TYPE, &type, &size);
+    if (type == ZMQ_REP && !answered) {
+        Parts empty(1);
+        return send_parts(control, empty, 0) == 0;
+    }
+    return true;
+}
+
+void Proxy::link_all()
+{
+    for (Side& side : sides_) {
+        const Entered entered(*side.state, Gil::released);
+        if (entered) {
+            side.waiter = {&*wake_, ZMQ_POLLIN | ZMQ_POLLOUT, nullptr};
+            side.state->link(side.waiter);
+        }
+    }
+}
+
+void Proxy::unlink_all()
+{
+    for (Side& side : sides_) {
+        const Entered entered(*side.state, Gil::released);
+        if (entered) {
+            side.state->unlink(side.waiter);
+        } else if (side.state->of_this_process()) {
+            side.state->await_closed();
+        }
+    }
+}
+
+void Proxy::sleep(bool& interrupted)
+{
+    system_.clear();
+    for (const Side& side : sides_) {
+        system_.push_back({side.state->fd(), POLLIN, 0});
+    }
+    system_.push_back({wake_->descriptor(), POLLIN, 0});
+    interrupted = !sleep_on(system_.data(), system_.size(), Deadline(-1));
+    if (system_.back().revents != 0) {
+        wake_->drain();
+    }
+}
+
+// What was taken, but could not be passed on, goes back in front.
+void Proxy::return_messages()
+{
+    for (Direction& direction : directions_) {
+        State& from = *direction.from->state;
+        const Entered entered(from, Gil::released);
+        if (!entered) {
+            continue;
+        }
+        if (direction.swap_ids && direction.message.size() > 1) {
+            direction.message[0].swap(direction.message[1]);
+        }
+        for (std::size_t index = direction.message.size(); index-- > 0;) {
+            const bool more = index + 1 < direction.message.size();
+            from.returned.push_front({std::move(direction.message[index]), more});
+        }
+        direction.message.clear();
+    }
+}
+
+bool Proxy::run()
+{
+    using Clock = std::chrono::steady_clock;
+    constexpr auto signals_every = std::chrono::milliseconds(50);
+    for (;;) {
+        // As in wait.cpp: the GIL by hand, nothing linked when it is taken back.
+        PyThreadState* thread = PyEval_SaveThread();
+        link_all();
+        const auto look_at_signals = Clock::now() + signals_every;
+        bool interrupted = false;
+        Moved moved = Moved::nothing;
+        while (!interrupted) {
+            moved = move_all();
+            if (moved == Moved::failed || terminated_) {
+                break;
+            }
+            if (moved == Moved::nothing) {
+                sleep(interrupted);
+            } else {
+                interrupted = Clock::now() > look_at_signals;
+            }
+        }
+        const int error = errno;
+        unlink_all();
+        if (moved == Moved::failed || terminated_) {
+            return_messages();
+        }
+        PyEval_RestoreThread(thread);
+        if (terminated_) {
+            return true;
+        }
+        if (moved == Moved::failed) {
+            refused_ != nullptr ? raise_refused(*refused_) : raise_error(error);
+            return false;
+        }
+        if (PyErr_CheckSignals() != 0) {
+            return_messages();
+            return false;
+        }
+    }
+}
+
+Socket& socket_argument(const py::object& object, const char* name)
+{
+    if (!is_socket(object.ptr())) {
+        throw py::type_error(std::string(name) + " must be a zmq.Socket, got " +
+                             py::repr(object).cast<std::string>());
+    }
+    Socket* socket = socket_of(object.ptr());
+    if (socket == nullptr) {
+        throw py::error_already_set();
+    }
+    return *socket;
+}
+
+Socket* optional_socket(const py::object& object, const char* name)
+{
+    return object.is_none() ? nullptr : &socket_argument(object, name);
+}
+
+void run_proxy(const py::object& frontend, const py::object& backend, const py::object& capture,
+               const py::object& control)
+{
+    Proxy proxy(socket_argument(frontend, "frontend"), socket_argument(backend, "backend"),
+                optional_socket(capture, "capture"), optional_socket(control, "control"));
+    if (!proxy.run()) {
+        throw py::error_already_set();
+    }
+}
+
+int type_of(const Socket& socket)
+{
+    int type = -1;
+    std::size_t size = sizeof type;
+    const Entered entered(*socket.state);
+    if (entered) {
+        zmq_getsockopt(socket.state->handle(), ZMQ_TYPE, &type, &size);
+    }
+    return type;
+}
+
+void monitored_queue(const py::object& in_socket, const py::object& out_socket,
+                     const py::object& mon_socket, const py::bytes& in_prefix,
+                     const py::bytes& out_prefix)
+{
+    Socket& in = socket_argument(in_socket, "in_socket");
+    Socket& out = socket_argument(out_socket, "out_socket");
+    Proxy proxy(in, out, &socket_argument(mon_socket, "mon_socket"), nullptr);
+    proxy.monitor(in_prefix, out_prefix,
+                  type_of(in) == ZMQ_ROUTER && type_of(out) == ZMQ_ROUTER);
+    if (!proxy.run()) {
+        throw py::error_already_set();
+    }
+}
+
+}  // namespace
+
+void register_proxy(py::module_& module)
+{
+    module.def(
+        "proxy",
+        [](const py::object& frontend, const py::object& backend, const py::object& capture) {
+            run_proxy(frontend, backend, capture, py::none());
+        },
+        py::arg("frontend"), py::arg("backend"), py::arg("capture") = py::none(), R"doc(
+Pass messages between two sockets until something ends it (zmq_proxy(3)).
+
+Parameters
+----------
+frontend, backend
+    The sockets; they may be the same one.
+capture
+    A socket that gets a copy of every message, or None.
+
+Raises
+------
+ContextTerminated
+    The context of the sockets was terminated.
+ZMQError
+    ENOTSOCK: a socket was closed.
+KeyboardInterrupt
+    Or what else a signal handler raises.)doc");
+    module.def("proxy_steerable", &run_proxy, py::arg("frontend"), py::arg("backend"),
+               py::arg("capture") = py::none(), py::arg("control") = py::none(), R"doc(
+A proxy that obeys a control socket (zmq_proxy_steerable(3)).
+
+Parameters
+----------
+frontend, backend, capture
+    As for proxy().
+control
+    A PAIR, SUB, PULL or REP socket on which PAUSE, RESUME, TERMINATE and
+    STATISTICS come; or None. STATISTICS is answered with eight parts, 64-bit
+    unsigned integers of this machine's byte order: messages and bytes
+    received and sent by the frontend, then by the backend.
+
+Raises
+------
+ContextTerminated, ZMQError, KeyboardInterrupt
+    As for proxy(). Returns after TERMINATE.)doc");
+    module.def("monitored_queue", &monitored_queue, py::arg("in_socket"), py::arg("out_socket"),
+               py::arg("mon_socket"), py::arg("in_prefix") = py::bytes("in"),
+               py::arg("out_prefix") = py::bytes("out"), R"doc(
+A proxy whose third socket gets every message with its direction.
+
+Parameters
+----------
+in_socket, out_socket
+    The sockets to pass messages between. Where both are ROUTER, the first two
+    parts, the peers' routing ids, change places.
+mon_socket
+    Gets a copy of every message behind a part that names its direction.
+in_prefix, out_prefix
+    That part, for messages from in_socket and from out_socket.
+
+Raises
+------
+ContextTerminated, ZMQError, KeyboardInterrupt
+    As for proxy().)doc");
+}
+
+}  // namespace cppyzmq

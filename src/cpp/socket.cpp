@@ -1,0 +1,464 @@
+// Socket: creation, endpoints, groups, monitor, close.
+#include "socket.hpp"
+
+#include "constants.hpp"
+#include "context.hpp"
+#include "errors.hpp"
+#include "frame.hpp"
+#include "wait.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <sys/un.h>
+
+namespace cppyzmq {
+
+PyTypeObject* socket_type = nullptr;
+
+Socket::~Socket()
+{
+    if (owner) {
+        state->close(nullptr);
+    }
+}
+
+namespace {
+
+constexpr const char* ipc_scheme = "ipc://";
+
+[[noreturn]] void throw_refused(const State& state)
+{
+    raise_refused(state);
+    throw py::error_already_set();
+}
+
+// Runs `call` inside the socket without the GIL (it looks up names, or starts
+// threads), again after signals. -1 with errno, or throws.
+template <class Call>
+int call_without_gil(State& state, Call call)
+{
+    for (;;) {
+        PyThreadState* thread = PyEval_SaveThread();
+        const bool entered = state.enter(Gil::released);
+        int result = -1;
+        int error = ENOTSOCK;
+        if (entered) {
+            result = call(state.handle());
+            error = errno;
+            state.leave();
+        }
+        PyEval_RestoreThread(thread);
+        if (!entered) {
+            throw_refused(state);
+        }
+        if (result == 0 || error != EINTR) {
+            errno = error;
+            return result;
+        }
+        if (PyErr_CheckSignals() != 0) {
+            throw py::error_already_set();
+        }
+    }
+}
+
+std::string endpoint_of(const py::object& address)
+{
+    std::string text;
+    if (PyUnicode_Check(address.ptr()) != 0 || PyBytes_Check(address.ptr()) != 0) {
+        text = address.cast<std::string>();
+    } else {
+        throw py::type_error("expected addr to be str, got addr=" +
+                             py::repr(address).cast<std::string>());
+    }
+    if (text.find('\0') != std::string::npos) {
+        throw py::value_error("an endpoint has no null characters, got addr=" +
+                              py::repr(address).cast<std::string>());
+    }
+    return text;
+}
+
+// The error of an address: what libzmq says, with the address, and for ipc paths
+// what would be right.
+[[noreturn]] void throw_address_error(int error, const std::string& endpoint,
+                                      const py::object& address)
+{
+    const std::string shown = " (addr=" + py::repr(address).cast<std::string>() + ")";
+    const bool ipc = endpoint.compare(0, std::strlen(ipc_scheme), ipc_scheme) == 0;
+    const std::string path = ipc ? endpoint.substr(std::strlen(ipc_scheme)) : std::string();
+    std::string message = zmq_strerror(error);
+    if (ipc && error == ENAMETOOLONG) {
+        message += ": the ipc path \"" + path + "\" is longer than " +
+                   std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
+                   " bytes (zmq.IPC_PATH_MAX_LEN)";
+    } else if (ipc && error == ENOENT) {
+        message += " for ipc path \"" + path + "\": its directory must exist";
+    } else if (error == ENODEV) {
+        message += ": bind wants an interface or address of this machine, or *";
+    }
+    raise_error(error, message + shown);
+    throw py::error_already_set();
+}
+
+using EndpointCall = int (*)(void*, const char*);
+
+template <EndpointCall call>
+void with_endpoint(Socket& self, const py::object& address)
+{
+    const std::string endpoint = endpoint_of(address);
+    const int result = call_without_gil(
+        *self.state, [&](void* handle) { return call(handle, endpoint.c_str()); });
+    if (result != 0) {
+        throw_address_error(errno, endpoint, address);
+    }
+}
+
+void open(Socket& self, Context& context, int type)
+{
+    void* parent = context.handle();
+    PyThreadState* thread = PyEval_SaveThread();
+    void* handle = zmq_socket(parent, type);
+    const int error = errno;
+    PyEval_RestoreThread(thread);
+    if (handle == nullptr) {
+        std::string hint;
+        if (error == EINVAL) {
+            hint = "socket type " + std::to_string(type) +
+                   " is not one that this libzmq has (draft types need a libzmq with drafts)";
+        } else if (error == EMFILE) {
+            hint = "the context has as many sockets as MAX_SOCKETS allows";
+        }
+        if (hint.empty()) {
+            raise_error(error);
+        } else {
+            raise_error_about(error, hint);
+        }
+        throw py::error_already_set();
+    }
+    self.owner = true;
+    self.state = State::made(handle);
+}
+
+std::unique_ptr<Socket> make_socket(const py::object& context, int type, std::uintptr_t shadow,
+                                    const py::object& copy_threshold)
+{
+    auto self = std::make_unique<Socket>();
+    self->copy_threshold = copy_threshold.is_none() ? default_copy_threshold()
+                                                    : copy_threshold.cast<Py_ssize_t>();
+    if (PyErr_Occurred() != nullptr) {
+        throw py::error_already_set();
+    }
+    self->context = context;
+    if (shadow != 0) {
+        self->state = State::shadowed(reinterpret_cast<void*>(shadow));
+        return self;
+    }
+    if (!py::isinstance<Context>(context)) {
+        throw py::type_error(
+            context.is_none() ? std::string("context must be specified")
+                              : "expected a zmq.Context, got: " +
+                                    py::repr(context).cast<std::string>());
+    }
+    open(*self, context.cast<Context&>(), type);
+    return self;
+}
+
+void close_socket(Socket& self, const py::object& linger)
+{
+    if (linger.is_none()) {
+        self.state->close(nullptr);
+        return;
+    }
+    const int linger_ms = linger.cast<int>();
+    self.state->close(&linger_ms);
+}
+
+std::uintptr_t underlying(const Socket& self)
+{
+    return self.state->closed() ? 0 : reinterpret_cast<std::uintptr_t>(self.state->handle());
+}
+
+int fileno(Socket& self)
+{
+    const Entered entered(*self.state);
+    if (!entered) {
+        throw_refused(*self.state);
+    }
+    if (self.state->fd() < 0) {
+        raise_error_about(EINVAL, "a thread-safe socket has no file descriptor");
+        throw py::error_already_set();
+    }
+    return self.state->fd();
+}
+
+void set_topic(Socket& self, int option, const py::object& topic)
+{
+    const py::object bytes = PyUnicode_Check(topic.ptr()) != 0
+                                 ? py::reinterpret_steal<py::object>(
+                                       PyUnicode_AsUTF8String(topic.ptr()))
+                                 : topic;
+    if (!bytes || !set_socket_option(self, option, bytes.ptr())) {
+        throw py::error_already_set();
+    }
+}
+
+#if CPPYZMQ_DRAFTS
+template <EndpointCall call>
+void with_group(Socket& self, const py::object& group)
+{
+    const std::string name = group.cast<std::string>();
+    if (call_without_gil(*self.state,
+                         [&](void* handle) { return call(handle, name.c_str()); }) != 0) {
+        throw zmq::error_t();
+    }
+}
+#else
+template <int>
+void no_groups(Socket&, const py::object&)
+{
+    throw std::runtime_error(
+        "libzmq must be built with draft support for RADIO-DISH; this one is not "
+        "(build cppyzmq with CPPYZMQ_LIBZMQ=bundled and CPPYZMQ_DRAFTS=ON)");
+}
+#endif
+
+void monitor(Socket& self, const py::object& address, int events)
+{
+    const std::string endpoint = address.is_none() ? std::string() : endpoint_of(address);
+    if (!monitor_socket(self, endpoint, events)) {
+        throw py::error_already_set();
+    }
+}
+
+// A socket refers to its Context, which users give attributes.
+int socket_traverse(PyObject* object, visitproc visit, void* arg)
+{
+    if (const int stop = py::detail::pybind11_traverse(object, visit, arg)) {
+        return stop;
+    }
+    auto* instance = reinterpret_cast<py::detail::instance*>(object);
+    void* value = instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
+    if (value != nullptr) {
+        Py_VISIT(static_cast<Socket*>(value)->context.ptr());
+    }
+    return 0;
+}
+
+void set_up_type(PyHeapTypeObject* type)
+{
+    type->ht_type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+    type->ht_type.tp_traverse = socket_traverse;
+    type->ht_type.tp_getattro = socket_getattr;
+    type->ht_type.tp_setattro = socket_setattr;
+}
+
+constexpr const char* socket_doc = R"doc(
+A libzmq socket (zmq_socket(3)).
+
+Parameters
+----------
+context
+    The Context to make it in.
+socket_type
+    A SocketType.
+shadow
+    Address of an existing libzmq socket to refer to; 0 to make a new one.
+copy_threshold
+    Size in bytes from which send(copy=False) lends instead of copying.
+
+Raises
+------
+ZMQError
+    EINVAL: no such type; EMFILE: too many sockets; EFAULT: the context is
+    terminated.)doc";
+
+}  // namespace
+
+bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
+{
+    State& state = *socket.state;
+    std::string before;
+    {
+        const Entered entered(state);
+        if (!entered) {
+            raise_refused(state);
+            return false;
+        }
+        before = state.monitor_endpoint;
+    }
+    void* listener = nullptr;
+    if (!before.empty() && !socket.context.is_none()) {
+        // libzmq tells the old monitor's peer that it stops, and waits for ever
+        // where there is none: be one. A second peer is turned away.
+        listener = zmq_socket(socket.context.cast<Context&>().handle(), ZMQ_PAIR);
+        const int no_linger = 0;
+        zmq_setsockopt(listener, ZMQ_LINGER, &no_linger, sizeof no_linger);
+        zmq_connect(listener, before.c_str());
+    }
+    if (!before.empty()) {
+        call_without_gil(state, [](void* handle) {
+            return zmq_socket_monitor(handle, nullptr, 0);
+        });
+    }
+    if (listener != nullptr) {
+        zmq_close(listener);
+    }
+    int result = 0;
+    if (!endpoint.empty()) {
+        // The old monitor gives its endpoint up in the reaper thread, soon.
+        const Deadline deadline(endpoint == before ? 1000 : 0);
+        WakeLease wake;
+        do {
+            result = call_without_gil(state, [&](void* handle) {
+                return zmq_socket_monitor(handle, endpoint.c_str(), events);
+            });
+        } while (result != 0 && errno == EADDRINUSE && !deadline.passed() &&
+                 wait_until_woken(*wake, Deadline(1)) != Waited::raised);
+        if (PyErr_Occurred() != nullptr) {
+            return false;
+        }
+    }
+    const int error = errno;
+    const Entered entered(state);
+    if (entered) {
+        state.monitor_endpoint = result == 0 ? endpoint : std::string();
+    }
+    if (result != 0) {
+        const std::string shown = " (addr='" + endpoint + "')";
+        raise_error(error, std::string(zmq_strerror(error)) +
+                               (error == EPROTONOSUPPORT
+                                    ? ": a monitor's endpoint must be inproc://"
+                                    : "") +
+                               shown);
+        return false;
+    }
+    return true;
+}
+
+void register_socket(py::module_& module)
+{
+    py::class_<Socket> type(module, "Socket", py::dynamic_attr(),
+                            py::custom_type_setup(set_up_type), socket_doc);
+    socket_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+    type.def(py::init(&make_socket), py::arg("context") = py::none(), py::arg("socket_type") = 0,
+             py::kw_only(), py::arg("shadow") = 0, py::arg("copy_threshold") = py::none())
+        .def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(
+Accept connections on an endpoint (zmq_bind(3)).
+
+Parameters
+----------
+addr
+    The endpoint, such as 'tcp://127.0.0.1:*' or 'ipc:///tmp/x'.
+
+Raises
+------
+ZMQError
+    With the errno of zmq_bind: EADDRINUSE, EINVAL, ENODEV, ...)doc")
+        .def("unbind", &with_endpoint<zmq_unbind>, py::arg("addr"), R"doc(
+Stop accepting connections on an endpoint (zmq_unbind(3)).
+
+Parameters
+----------
+addr
+    The endpoint, as LAST_ENDPOINT gave it.
+
+Raises
+------
+ZMQError
+    ENOENT: not bound to it.)doc")
+        .def("connect", &with_endpoint<zmq_connect>, py::arg("addr"), R"doc(
+Connect to an endpoint (zmq_connect(3)); returns before there is a connection.
+
+Parameters
+----------
+addr
+    The endpoint, such as 'tcp://host:port'.
+
+Raises
+------
+ZMQError
+    With the errno of zmq_connect: EINVAL, EPROTONOSUPPORT, ...)doc")
+        .def("disconnect", &with_endpoint<zmq_disconnect>, py::arg("addr"), R"doc(
+Disconnect from an endpoint (zmq_disconnect(3)).
+
+Parameters
+----------
+addr
+    The endpoint given to connect.
+
+Raises
+------
+ZMQError
+    ENOENT: not connected to it.)doc")
+#if CPPYZMQ_DRAFTS
+        .def("join", &with_group<zmq_join>, py::arg("group"),
+             "Join a group of RADIO sockets (zmq_join(3), draft).")
+        .def("leave", &with_group<zmq_leave>, py::arg("group"),
+             "Leave a group of RADIO sockets (zmq_leave(3), draft).")
+#else
+        .def("join", &no_groups<0>, py::arg("group"),
+             "Join a group of RADIO sockets (zmq_join(3), draft).")
+        .def("leave", &no_groups<1>, py::arg("group"),
+             "Leave a group of RADIO sockets (zmq_leave(3), draft).")
+#endif
+        .def("close", &close_socket, py::arg("linger") = py::none(), R"doc(
+Close the socket (zmq_close(3)), from whatever thread; at once.
+
+A call that waits on it ends with ZMQError ENOTSOCK. May be called again.
+
+Parameters
+----------
+linger
+    How long unsent messages are kept, in milliseconds: sets LINGER first.)doc")
+        .def("monitor", &monitor, py::arg("addr"), py::arg("events") = ZMQ_EVENT_ALL, R"doc(
+Publish what happens to its connections (zmq_socket_monitor(3)).
+
+Parameters
+----------
+addr
+    An inproc endpoint to which a PAIR socket can connect; None stops.
+events
+    Which events, a combination of Event members.
+
+Raises
+------
+ZMQError
+    EPROTONOSUPPORT: not an inproc endpoint; EADDRINUSE: somebody else's.)doc")
+        .def("fileno", &fileno, R"doc(
+The socket's file descriptor (ZMQ_FD): edge-triggered, see zmq_getsockopt(3).)doc")
+        .def(
+            "subscribe",
+            [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_SUBSCRIBE, topic); },
+            py::arg("topic"), R"doc(
+Subscribe a SUB socket to messages that start with `topic`.
+
+Parameters
+----------
+topic
+    bytes, or str to be encoded as UTF-8; empty for all messages.)doc")
+        .def(
+            "unsubscribe",
+            [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_UNSUBSCRIBE, topic); },
+            py::arg("topic"), R"doc(
+Undo one subscribe().
+
+Parameters
+----------
+topic
+    As given to subscribe().)doc")
+        .def_property_readonly(
+            "closed", [](const Socket& self) { return self.state->closed(); },
+            "Whether the libzmq socket was closed, by whatever wrapper.")
+        .def_property_readonly("underlying", &underlying,
+                               "The address of the libzmq socket; 0 once closed.")
+        .def_property_readonly(
+            "context", [](const Socket& self) { return self.context; },
+            "The Context it was made in; None for a shadow of an address.")
+        .def_readwrite("copy_threshold", &Socket::copy_threshold,
+                       "Size in bytes from which send(copy=False) lends instead of copying.");
+    install_socket_options(type);
+    install_socket_io(type);
+}
+
+}  // namespace cppyzmq

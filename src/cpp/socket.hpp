@@ -1,0 +1,76 @@
+// Socket: one wrapper of a libzmq socket. socket.cpp, socket_options.cpp and
+// socket_io.cpp put their methods on the same class.
+#pragma once
+
+#include "core.hpp"
+#include "fastcall.hpp"
+#include "state.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cppyzmq {
+
+struct Socket {
+    std::shared_ptr<State> state;
+    py::object context;  // the Python Context, or None for a bare shadow
+    Py_ssize_t copy_threshold = 0;
+    bool owner = false;  // closes the libzmq socket when it is dropped
+
+    Socket() = default;
+    ~Socket();
+    Socket(const Socket&) = delete;
+    Socket& operator=(const Socket&) = delete;
+};
+
+extern PyTypeObject* socket_type;
+
+inline bool is_socket(PyObject* object)
+{
+    return PyObject_TypeCheck(object, socket_type) != 0;
+}
+
+// The Socket inside a Python object of that class; null with a Python exception
+// where __init__ was not called.
+inline Socket* socket_of(PyObject* self)
+{
+    auto* instance = reinterpret_cast<py::detail::instance*>(self);
+    void* value = instance->simple_layout ? instance->simple_value_holder[0]
+                                          : instance->get_value_and_holder().value_ptr();
+    if (value == nullptr) {
+        PyErr_SetString(PyExc_TypeError, "Socket.__init__() was not called");
+    }
+    return static_cast<Socket*>(value);
+}
+
+// An option's value, a new reference; null with a Python exception.
+PyObject* get_socket_option(Socket& socket, int option);
+// False with a Python exception.
+bool set_socket_option(Socket& socket, int option, PyObject* value);
+
+// Monitors the socket at an inproc endpoint; with none, stops. False with a
+// Python exception.
+bool monitor_socket(Socket& socket, const std::string& endpoint, int events);
+
+// Attribute access: options by name, in any case.
+PyObject* socket_getattr(PyObject* self, PyObject* name);
+int socket_setattr(PyObject* self, PyObject* name, PyObject* value);
+
+// What the other files add to the class.
+void install_socket_options(py::handle type);
+void install_socket_io(py::handle type);
+
+// Parts of one message, in order.
+using Parts = std::vector<zmq::message_t>;
+
+// Inside the socket, without waiting. Each returns less than 0 with errno.
+int receive_part(State& state, zmq::message_t& part, bool& more);
+int receive_parts(State& state, Parts& parts);
+int send_part(State& state, zmq::message_t& part, int flags);
+int send_parts(State& state, Parts& parts, int flags);
+
+// RCVTIMEO or SNDTIMEO, in milliseconds; inside the socket.
+int timeout_of(State& state, int option);
+
+}  // namespace cppyzmq

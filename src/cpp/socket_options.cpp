@@ -1,0 +1,463 @@
+// get, set, and options as attributes.
+#include "constants.hpp"
+#include "errors.hpp"
+#include "socket.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+
+namespace cppyzmq {
+
+namespace {
+
+// An endpoint or a key is shorter.
+constexpr std::size_t longest_value = 512;
+constexpr std::size_t z85_key = 41;  // with the null at its end
+
+PyObject* refused_option(int option, const std::string& what)
+{
+    const int error = zmq_errno();
+    if (error != EINVAL) {
+        return raise_error(error);
+    }
+    return raise_error_about(error, std::string(socket_option_name(option)) + " (" +
+                                        std::to_string(option) + ") " + what);
+}
+
+PyObject* cannot_be_read(int option)
+{
+    return refused_option(option, "cannot be read from this socket");
+}
+
+bool does_not_accept(int option, PyObject* value)
+{
+    const py::object shown = py::reinterpret_steal<py::object>(PyObject_Repr(value));
+    const bool secret = option == ZMQ_CURVE_SECRETKEY || option == ZMQ_PLAIN_PASSWORD ||
+                        option == ZMQ_SOCKS_PASSWORD;
+    refused_option(option, secret || !shown
+                               ? "does not accept this value"
+                               : "of this socket does not accept " + shown.cast<std::string>());
+    return false;
+}
+
+// Reads an option of a fixed size, inside the socket.
+template <class Value>
+bool read_option(State& state, int option, Value& value)
+{
+    std::size_t size = sizeof value;
+    const Entered entered(state);
+    if (!entered) {
+        raise_refused(state);
+        return false;
+    }
+    if (option == ZMQ_RCVMORE && state.more_returned != State::More::ask_libzmq) {
+        value = state.more_returned == State::More::yes ? 1 : 0;
+        return true;
+    }
+    if (option == ZMQ_EVENTS) {
+        const int events = state.events();
+        value = static_cast<Value>(events);
+        return events >= 0;
+    }
+    return zmq_getsockopt(state.handle(), option, &value, &size) == 0;
+}
+
+template <class Value>
+PyObject* get_number(State& state, int option)
+{
+    Value value = 0;
+    if (read_option(state, option, value)) {
+        return PyLong_FromLongLong(value);
+    }
+    if (PyErr_Occurred() != nullptr) {
+        return nullptr;
+    }
+    return cannot_be_read(option);
+}
+
+bool is_curve_key(int option)
+{
+    return option == ZMQ_CURVE_PUBLICKEY || option == ZMQ_CURVE_SECRETKEY ||
+           option == ZMQ_CURVE_SERVERKEY;
+}
+
+PyObject* get_bytes(State& state, int option)
+{
+    char value[longest_value];
+    // A key comes as text only into a buffer of exactly its size.
+    std::size_t size = is_curve_key(option) ? z85_key : sizeof value;
+    {
+        const Entered entered(state);
+        if (!entered) {
+            return raise_refused(state);
+        }
+        if (option == number::monitor) {
+            return PyBytes_FromStringAndSize(
+                state.monitor_endpoint.data(),
+                static_cast<Py_ssize_t>(state.monitor_endpoint.size()));
+        }
+        if (zmq_getsockopt(state.handle(), option, value, &size) != 0) {
+            size = sizeof value + 1;
+        }
+    }
+    if (size > sizeof value) {
+        return cannot_be_read(option);
+    }
+    // Text comes with its null; a routing id is binary.
+    if (option != ZMQ_ROUTING_ID && size > 0 && value[size - 1] == '\0') {
+        --size;
+    }
+    return PyBytes_FromStringAndSize(value, static_cast<Py_ssize_t>(size));
+}
+
+bool write_option(State& state, int option, const void* value, std::size_t size, PyObject* shown)
+{
+    {
+        const Entered entered(state);
+        if (!entered) {
+            raise_refused(state);
+            return false;
+        }
+        if (zmq_setsockopt(state.handle(), option, value, size) == 0) {
+            return true;
+        }
+    }
+    return does_not_accept(option, shown);
+}
+
+bool set_bytes(State& state, int option, PyObject* value)
+{
+    if (!PyBytes_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "expected bytes, got: %R", value);
+        return false;
+    }
+    return write_option(state, option, PyBytes_AS_STRING(value),
+                        static_cast<std::size_t>(PyBytes_GET_SIZE(value)), value);
+}
+
+bool set_int64(State& state, int option, PyObject* value)
+{
+    std::int64_t number = PyLong_AsLongLong(value);
+    if (number == -1 && PyErr_Occurred() != nullptr) {
+        if (option != ZMQ_AFFINITY || PyErr_ExceptionMatches(PyExc_OverflowError) == 0) {
+            return false;
+        }
+        PyErr_Clear();  // AFFINITY is a mask of 64 threads: its upper half is fine
+        const unsigned long long mask = PyLong_AsUnsignedLongLong(value);
+        if (PyErr_Occurred() != nullptr) {
+            return false;
+        }
+        number = static_cast<std::int64_t>(mask);
+    }
+    return write_option(state, option, &number, sizeof number, value);
+}
+
+bool set_int32(State& state, int option, PyObject* value)
+{
+    int number = 0;
+    return read_int(value, number) &&
+           write_option(state, option, &number, sizeof number, value);
+}
+
+bool set_monitor(Socket& socket, PyObject* value)
+{
+    const char* endpoint = "";
+    if (PyBytes_Check(value)) {
+        endpoint = PyBytes_AS_STRING(value);
+    } else if (PyUnicode_Check(value)) {
+        endpoint = PyUnicode_AsUTF8(value);
+    } else if (value != Py_None) {
+        PyErr_Format(PyExc_TypeError, "expected an endpoint (str or bytes) or None, got: %R",
+                     value);
+        return false;
+    }
+    return endpoint != nullptr && monitor_socket(socket, endpoint, ZMQ_EVENT_ALL);
+}
+
+const Signature<1> get_signature("get", {"option"}, 1);
+const Signature<2> set_signature("set", {"option", "optval"}, 2);
+
+PyObject* socket_get(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                     PyObject* keywords)
+{
+    Socket* socket = socket_of(self);
+    std::array<PyObject*, 1> given;
+    int option = 0;
+    if (socket == nullptr || !get_signature.read(arguments, count, keywords, given) ||
+        !read_int(given[0], option)) {
+        return nullptr;
+    }
+    return get_socket_option(*socket, option);
+}
+
+PyObject* socket_set(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                     PyObject* keywords)
+{
+    Socket* socket = socket_of(self);
+    std::array<PyObject*, 2> given;
+    int option = 0;
+    if (socket == nullptr || !set_signature.read(arguments, count, keywords, given) ||
+        !read_int(given[0], option) || !set_socket_option(*socket, option, given[1])) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+std::array<PyMethodDef, 2> methods{
+    fast_method<socket_get>("get", R"(get($self, option)
+--
+
+Get a socket option (zmq_getsockopt(3)).
+
+Parameters
+----------
+option
+    A SocketOption.
+
+Returns
+-------
+int or bytes
+    By the option's type.
+
+Raises
+------
+ZMQError
+    EINVAL: no such option, or it can only be set; ENOTSOCK: the socket is
+    closed.)"),
+    fast_method<socket_set>("set", R"(set($self, option, optval)
+--
+
+Set a socket option (zmq_setsockopt(3)).
+
+Parameters
+----------
+option
+    A SocketOption.
+optval
+    int or bytes, by the option's type.
+
+Raises
+------
+ZMQError
+    EINVAL: no such option, or not this value; ENOTSOCK: the socket is closed.
+TypeError
+    The value is of the wrong type; text goes through set_string.)"),
+};
+
+// The native methods, to see whether a subclass has its own.
+PyObject* native_get = nullptr;
+PyObject* native_set = nullptr;
+PyObject* native_subscribe = nullptr;
+PyObject* native_unsubscribe = nullptr;
+PyObject* get_name = nullptr;
+PyObject* set_name = nullptr;
+
+// What the type has under a name: borrowed, from the interpreter's cache.
+PyObject* of_type(PyObject* self, PyObject* name)
+{
+    return _PyType_Lookup(Py_TYPE(self), name);
+}
+
+// Options are found in lower and upper case at once, in other spellings here.
+int option_in_any_case(PyObject* name)
+{
+    const py::object upper =
+        py::reinterpret_steal<py::object>(PyObject_CallMethod(name, "upper", nullptr));
+    if (!upper) {
+        PyErr_Clear();
+        return -1;
+    }
+    return socket_option_number(upper.ptr());
+}
+
+PyObject* no_such_option(PyObject* self, PyObject* name)
+{
+    PyErr_Format(PyExc_AttributeError, "'%s' has no attribute or socket option '%U'",
+                 Py_TYPE(self)->tp_name, name);
+    return nullptr;
+}
+
+PyObject* get_as_attribute(PyObject* self, PyObject* name, int option)
+{
+    PyObject* value = nullptr;
+    if (of_type(self, get_name) == native_get) {
+        Socket* socket = socket_of(self);
+        value = socket != nullptr ? get_socket_option(*socket, option) : nullptr;
+    } else {
+        const py::object number = py::reinterpret_steal<py::object>(PyLong_FromLong(option));
+        value = PyObject_CallMethodObjArgs(self, get_name, number.ptr(), nullptr);
+    }
+    if (value != nullptr || PyErr_ExceptionMatches(PyExc_Exception) == 0) {
+        return value;
+    }
+    py::error_already_set error;
+    const py::object code = py::getattr(error.value(), "errno", py::none());
+    if (!code.is_none() && code.equal(py::int_(EINVAL))) {
+        PyErr_Format(PyExc_AttributeError, "%U attribute is write-only", name);
+    } else {
+        error.restore();
+    }
+    return nullptr;
+}
+
+int set_as_attribute(PyObject* self, int option, PyObject* value)
+{
+    if (of_type(self, set_name) == native_set) {
+        Socket* socket = socket_of(self);
+        return socket != nullptr && set_socket_option(*socket, option, value) ? 0 : -1;
+    }
+    const py::object number = py::reinterpret_steal<py::object>(PyLong_FromLong(option));
+    const py::object result = py::reinterpret_steal<py::object>(
+        PyObject_CallMethodObjArgs(self, set_name, number.ptr(), value, nullptr));
+    return result ? 0 : -1;
+}
+
+// Whether an instance may have the attribute: its __dict__ has it, or a class
+// annotates it.
+bool declared(PyObject* self, PyObject* name)
+{
+    const py::object attributes = py::handle(self).attr("__dict__");
+    if (attributes.contains(py::handle(name))) {
+        return true;
+    }
+    for (const py::handle type : py::reinterpret_borrow<py::tuple>(Py_TYPE(self)->tp_mro)) {
+        const py::object annotations = py::getattr(type, "__annotations__", py::none());
+        if (!annotations.is_none() && annotations.contains(py::handle(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+PyObject* get_socket_option(Socket& socket, int option)
+{
+    State& state = *socket.state;
+    if (option == ZMQ_HWM) {
+        option = ZMQ_SNDHWM;
+    }
+    switch (option_type(option)) {
+        case OptionType::bytes:
+            return get_bytes(state, option);
+        case OptionType::int64:
+            return get_number<std::int64_t>(state, option);
+        case OptionType::int32:
+        case OptionType::fd:
+            break;
+    }
+    return get_number<int>(state, option);
+}
+
+bool set_socket_option(Socket& socket, int option, PyObject* value)
+{
+    State& state = *socket.state;
+    if (option == number::monitor) {
+        return set_monitor(socket, value);
+    }
+    if (PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError,
+                     "unicode not allowed for %s, use setsockopt_string, got: %R",
+                     socket_option_name(option), value);
+        return false;
+    }
+    const OptionType type = option_type(option);
+    if (type == OptionType::bytes) {
+        return set_bytes(state, option, value);
+    }
+    if (!PyLong_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "expected int, got: %R", value);
+        return false;
+    }
+    if (option == ZMQ_HWM) {
+        return set_int32(state, ZMQ_SNDHWM, value) && set_int32(state, ZMQ_RCVHWM, value);
+    }
+    return type == OptionType::int64 ? set_int64(state, option, value)
+                                     : set_int32(state, option, value);
+}
+
+PyObject* socket_getattr(PyObject* self, PyObject* name)
+{
+    const int option = socket_option_number(name);
+    if (option >= 0 && of_type(self, name) == nullptr) {
+        return get_as_attribute(self, name, option);
+    }
+    PyObject* value = PyObject_GenericGetAttr(self, name);
+    if (value != nullptr || PyErr_ExceptionMatches(PyExc_AttributeError) == 0 ||
+        of_type(self, name) != nullptr) {
+        return value;
+    }
+    PyErr_Clear();
+    const int spelled_otherwise = option_in_any_case(name);
+    return spelled_otherwise >= 0 ? get_as_attribute(self, name, spelled_otherwise)
+                                  : no_such_option(self, name);
+}
+
+int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
+{
+    if (value == nullptr) {
+        return PyObject_GenericSetAttr(self, name, value);
+    }
+    const int option = socket_option_number(name);
+    PyObject* attribute = of_type(self, name);
+    // subscribe is a method, but also an option that programs assign to.
+    const bool topic = attribute != nullptr &&
+                       (attribute == native_subscribe || attribute == native_unsubscribe);
+    if (option >= 0 && (attribute == nullptr || topic)) {
+        if (topic && PyUnicode_Check(value)) {
+            const py::object bytes =
+                py::reinterpret_steal<py::object>(PyUnicode_AsUTF8String(value));
+            return bytes ? set_as_attribute(self, option, bytes.ptr()) : -1;
+        }
+        return set_as_attribute(self, option, value);
+    }
+    if (attribute != nullptr) {
+        return PyObject_GenericSetAttr(self, name, value);
+    }
+    try {
+        if (declared(self, name)) {
+            return PyObject_GenericSetAttr(self, name, value);
+        }
+    } catch (const std::exception&) {
+        raise_current_exception();
+        return -1;
+    }
+    const int spelled_otherwise = option_in_any_case(name);
+    if (spelled_otherwise >= 0) {
+        return set_as_attribute(self, spelled_otherwise, value);
+    }
+    no_such_option(self, name);
+    return -1;
+}
+
+void install_socket_options(py::handle type)
+{
+    install_methods(type, methods);
+    PyObject* attributes = reinterpret_cast<PyTypeObject*>(type.ptr())->tp_dict;
+    const auto attribute = [&](const char* name) {
+        return py::reinterpret_borrow<py::object>(PyDict_GetItemString(attributes, name))
+            .release()
+            .ptr();
+    };
+    native_get = attribute("get");
+    native_set = attribute("set");
+    native_subscribe = attribute("subscribe");
+    native_unsubscribe = attribute("unsubscribe");
+    get_name = PyUnicode_InternFromString("get");
+    set_name = PyUnicode_InternFromString("set");
+    py::setattr(type, "__dir__", py::cpp_function(
+                                     [](const py::object& self) {
+                                         py::list names =
+                                             py::module_::import("builtins")
+                                                 .attr("object")
+                                                 .attr("__dir__")(self);
+                                         for (const Row& row : socket_options) {
+                                             names.append(row.name);
+                                         }
+                                         return names;
+                                     },
+                                     py::is_method(type), "Attributes, and the names of options."));
+}
+
+}  // namespace cppyzmq

@@ -1,0 +1,335 @@
+// The lock, the list of sleepers, close, and the table of all States.
+#include "state.hpp"
+
+#include "errors.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
+
+namespace cppyzmq {
+
+std::atomic<unsigned> process_generation{0};
+
+namespace {
+
+// All States by handle, so that a shadow finds the State of the socket it
+// shadows. Never destroyed: sockets may outlive static destructors.
+struct Registry {
+    std::mutex mutex;
+    std::unordered_map<void*, std::weak_ptr<State>> states;
+};
+
+struct WakePool {
+    std::mutex mutex;
+    Wake* first = nullptr;
+};
+
+Registry& registry()
+{
+    static Registry* const instance = new Registry;
+    return *instance;
+}
+
+WakePool& wake_pool()
+{
+    static WakePool* const instance = new WakePool;
+    return *instance;
+}
+
+// Around fork both tables are quiet. The child gets a new generation and a pool
+// of its own: the descriptors in the old one are the parent's too, and writing to
+// them would wake its threads.
+void before_fork()
+{
+    registry().mutex.lock();
+    wake_pool().mutex.lock();
+}
+
+void after_fork_in_parent()
+{
+    wake_pool().mutex.unlock();
+    registry().mutex.unlock();
+}
+
+void after_fork_in_child()
+{
+    process_generation.fetch_add(1);
+    wake_pool().first = nullptr;
+    wake_pool().mutex.unlock();
+    registry().states.clear();
+    registry().mutex.unlock();
+}
+
+const int fork_handlers = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+
+void pause_briefly()
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+Wake::Wake()
+{
+#ifdef __linux__
+    read_end_ = write_end_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    const bool made = read_end_ >= 0;
+#else
+    int ends[2];
+    const bool made = pipe(ends) == 0;
+    if (made) {
+        read_end_ = ends[0];
+        write_end_ = ends[1];
+        for (const int end : ends) {
+            fcntl(end, F_SETFL, O_NONBLOCK);
+            fcntl(end, F_SETFD, FD_CLOEXEC);
+        }
+    }
+#endif
+    if (!made) {
+        throw std::system_error(errno, std::generic_category(), "cannot make a wake descriptor");
+    }
+}
+
+Wake::~Wake()
+{
+    ::close(read_end_);
+    if (write_end_ != read_end_) {
+        ::close(write_end_);
+    }
+}
+
+void Wake::wake()
+{
+    pending_.store(true, std::memory_order_relaxed);
+    const std::uint64_t one = 1;
+    // EAGAIN, the only failure: it is readable already.
+    [[maybe_unused]] const auto written = write(write_end_, &one, sizeof one);
+}
+
+void Wake::drain()
+{
+    std::uint64_t count[8];
+    while (read(read_end_, count, sizeof count) > 0 && read_end_ != write_end_) {
+    }
+    pending_.store(false, std::memory_order_relaxed);
+}
+
+WakeLease::WakeLease() : generation_(process_generation.load())
+{
+    WakePool& pool = wake_pool();
+    {
+        const std::lock_guard<std::mutex> guard(pool.mutex);
+        wake_ = pool.first;
+        if (wake_ != nullptr) {
+            pool.first = wake_->next_;
+            return;
+        }
+    }
+    wake_ = new Wake;
+}
+
+WakeLease::~WakeLease()
+{
+    if (generation_ != process_generation.load()) {
+        return;  // leased before fork: the parent's, left alone
+    }
+    if (wake_->pending_.load(std::memory_order_relaxed)) {
+        wake_->drain();
+    }
+    WakePool& pool = wake_pool();
+    const std::lock_guard<std::mutex> guard(pool.mutex);
+    wake_->next_ = pool.first;
+    pool.first = wake_;
+}
+
+State::State(void* handle) : handle_(handle), generation_(process_generation.load())
+{
+    // A thread-safe socket has no such descriptor (EINVAL): fd_ stays -1.
+    std::size_t size = sizeof fd_;
+    if (zmq_getsockopt(handle, ZMQ_FD, &fd_, &size) != 0) {
+        fd_ = -1;
+    }
+}
+
+State::~State()
+{
+    Registry& table = registry();
+    const std::lock_guard<std::mutex> guard(table.mutex);
+    const auto found = table.states.find(handle_);
+    if (found != table.states.end() && found->second.expired()) {
+        table.states.erase(found);
+    }
+}
+
+std::shared_ptr<State> State::made(void* handle)
+{
+    auto state = std::make_shared<State>(handle);
+    Registry& table = registry();
+    const std::lock_guard<std::mutex> guard(table.mutex);
+    table.states.insert_or_assign(handle, state);
+    return state;
+}
+
+std::shared_ptr<State> State::shadowed(void* handle)
+{
+    Registry& table = registry();
+    {
+        const std::lock_guard<std::mutex> guard(table.mutex);
+        const auto found = table.states.find(handle);
+        if (found != table.states.end()) {
+            auto state = found->second.lock();
+            if (state != nullptr && !state->closed()) {
+                return state;
+            }
+        }
+    }
+    return made(handle);
+}
+
+// Asks for the socket until it is free. With the GIL held it lets go of it after
+// a while, and of the socket before it takes it back: a thread that waits for the
+// GIL with the socket in hand could stop everybody.
+bool State::acquire(bool closer, Gil gil)
+{
+    constexpr int spins = 100;
+    constexpr int yields = 200;
+    PyThreadState* released = nullptr;
+    bool acquired = false;
+    for (int round = 0; !acquired; ++round) {
+        std::uintptr_t free = 0;
+        acquired = word_.compare_exchange_strong(free, held_, std::memory_order_acquire);
+        if (acquired && released != nullptr) {
+            word_.store(0, std::memory_order_release);
+            PyEval_RestoreThread(released);
+            released = nullptr;
+            acquired = false;
+            round = 0;
+            continue;
+        }
+        if (acquired || free == closed_ ||
+            (!closer && closing_.load(std::memory_order_relaxed))) {
+            break;
+        }
+        if (round < spins) {
+            pause_briefly();
+            continue;
+        }
+        if (gil == Gil::held && released == nullptr) {
+            released = PyEval_SaveThread();
+        }
+        if (round < yields) {
+            std::this_thread::yield();
+        } else {
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
+        }
+    }
+    if (released != nullptr) {
+        PyEval_RestoreThread(released);
+    }
+    if (!acquired) {
+        errno = ENOTSOCK;
+    }
+    return acquired;
+}
+
+bool State::enter_contended(Gil gil)
+{
+    return acquire(false, gil);
+}
+
+void State::link(Waiter& waiter)
+{
+    waiter.next = waiters_;
+    waiters_ = &waiter;
+}
+
+void State::unlink(Waiter& waiter)
+{
+    for (Waiter** place = &waiters_; *place != nullptr; place = &(*place)->next) {
+        if (*place == &waiter) {
+            *place = waiter.next;
+            return;
+        }
+    }
+}
+
+int State::events()
+{
+    int ready = 0;
+    std::size_t size = sizeof ready;
+    if (zmq_getsockopt(handle_, ZMQ_EVENTS, &ready, &size) != 0) {
+        return -1;
+    }
+    return returned.empty() ? ready : ready | ZMQ_POLLIN;
+}
+
+void State::notify(const Waiter* self)
+{
+    if (waiters_ == self && self != nullptr && self->next == nullptr) {
+        return;
+    }
+    const int error = errno;
+    int ready = events();
+    if (ready < 0) {
+        ready = ~0;  // ETERM and the like concern everybody
+    }
+    for (const Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->next) {
+        if (waiter != self && (waiter->events & ready) != 0) {
+            waiter->wake->wake();
+        }
+    }
+    errno = error;
+}
+
+bool State::close(const int* linger, Gil gil)
+{
+    if (closing_.exchange(true)) {
+        return false;
+    }
+    if (!of_this_process()) {
+        return false;  // the parent's: leaked here on purpose
+    }
+    if (!acquire(true, gil)) {
+        return false;
+    }
+    for (const Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->next) {
+        waiter->wake->wake();
+    }
+    waiters_ = nullptr;
+    returned.clear();
+    if (linger != nullptr) {
+        zmq_setsockopt(handle_, ZMQ_LINGER, linger, sizeof *linger);
+    }
+    zmq_close(handle_);
+    word_.store(closed_, std::memory_order_release);
+    return true;
+}
+
+void State::await_closed() const
+{
+    while (word_.load(std::memory_order_acquire) != closed_) {
+        std::this_thread::yield();
+    }
+}
+
+PyObject* raise_refused(const State& state)
+{
+    return state.of_this_process() ? raise_closed_socket() : raise_foreign_socket();
+}
+
+}  // namespace cppyzmq

@@ -1,0 +1,208 @@
+// What all wrappers of one libzmq socket share: its lock, who sleeps on it, and
+// whether it is closed.
+//
+// libzmq allows one thread at a time in a socket. Wrappers come and go (shadows,
+// asyncio over a synchronous socket), so the lock lives here, one per handle. It
+// is held around libzmq calls that do not wait, and never while waiting, while
+// asking for the GIL or while Python can run: threads take turns call by call.
+//
+// A socket's file descriptor (ZMQ_FD) is edge-triggered: any call may process the
+// commands that made it readable, and whoever sleeps on it would sleep on.
+// Therefore every sleeper is a Waiter here, and every call that leaves the socket
+// wakes the others whose events are there.
+#pragma once
+
+#include "core.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace cppyzmq {
+
+// Raised in the child of every fork. What was made under another number belongs
+// to the parent, and is never handed to libzmq here.
+extern std::atomic<unsigned> process_generation;
+
+// A descriptor that ends somebody's poll(2). Leased from a pool.
+class Wake {
+public:
+    Wake();
+    ~Wake();
+    Wake(const Wake&) = delete;
+    Wake& operator=(const Wake&) = delete;
+
+    int descriptor() const { return read_end_; }
+    void wake();   // from any thread
+    void drain();  // by the sleeper
+
+private:
+    friend class WakeLease;
+    int read_end_ = -1;
+    int write_end_ = -1;
+    std::atomic<bool> pending_{false};
+    Wake* next_ = nullptr;  // in the pool
+};
+
+class WakeLease {
+public:
+    WakeLease();
+    ~WakeLease();
+    WakeLease(const WakeLease&) = delete;
+    WakeLease& operator=(const WakeLease&) = delete;
+
+    Wake& operator*() const { return *wake_; }
+    Wake* operator->() const { return wake_; }
+
+private:
+    Wake* wake_;
+    unsigned generation_;
+};
+
+// One sleeper on a socket: linked under the State's lock before it lets go.
+struct Waiter {
+    Wake* wake = nullptr;
+    int events = 0;
+    Waiter* next = nullptr;
+};
+
+enum class Gil { held, released };
+
+class State {
+public:
+    // For a socket that was made here: always a new State, since libzmq uses
+    // addresses again.
+    static std::shared_ptr<State> made(void* handle);
+    // For a handle that somebody else made or wrapped: the State that lives, or
+    // a new one.
+    static std::shared_ptr<State> shadowed(void* handle);
+
+    explicit State(void* handle);
+    ~State();
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    void* handle() const { return handle_; }
+    int fd() const { return fd_; }
+
+    // Takes the socket for one call. False once it is closed, with errno
+    // ENOTSOCK, or when it belongs to the parent process.
+    bool enter(Gil gil = Gil::held)
+    {
+        if (closing_.load(std::memory_order_relaxed) || !of_this_process()) {
+            errno = ENOTSOCK;
+            return false;
+        }
+        std::uintptr_t free = 0;
+        if (word_.compare_exchange_strong(free, held_, std::memory_order_acquire)) {
+            return true;
+        }
+        return enter_contended(gil);
+    }
+
+    // Wakes whoever can go on now, `self` apart, and lets the next one in. Keeps
+    // errno.
+    void leave(const Waiter* self = nullptr)
+    {
+        if (waiters_ != nullptr) {
+            notify(self);
+        }
+        operations_.store(operations_.load(std::memory_order_relaxed) + 1,
+                          std::memory_order_relaxed);
+        word_.store(0, std::memory_order_release);
+    }
+
+    // Inside only.
+    void link(Waiter& waiter);
+    void unlink(Waiter& waiter);
+    // EVENTS, or -1 with errno. Processes all commands, which a DONTWAIT send
+    // does not always do.
+    int events();
+
+    // Closes the socket, once; false if somebody did already. Waits for nobody:
+    // whoever sleeps on it is outside libzmq, and wakes to ENOTSOCK. `linger` in
+    // milliseconds, null to leave LINGER alone.
+    bool close(const int* linger, Gil gil = Gil::held);
+    bool closed() const { return closing_.load(std::memory_order_acquire); }
+    // After enter() said closed: returns when close() no longer touches the list
+    // of waiters.
+    void await_closed() const;
+
+    bool of_this_process() const
+    {
+        return generation_ == process_generation.load(std::memory_order_relaxed);
+    }
+
+    // Counts the calls made: a Poller need not ask again what has not moved.
+    std::uint32_t operations() const { return operations_.load(std::memory_order_relaxed); }
+
+    // Inside only: parts that were received but not delivered; they are the next
+    // to be received, by whatever wrapper.
+    struct Returned {
+        zmq::message_t part;
+        bool more;
+    };
+    std::deque<Returned> returned;
+    // Inside only: RCVMORE of the last part, where that came from `returned`.
+    enum class More : char { ask_libzmq, no, yes };
+    More more_returned = More::ask_libzmq;
+    // Inside only: the last part sent said SNDMORE. The rest of the message goes
+    // out without DONTWAIT: libzmq never waits in the middle of a message, and a
+    // refused later part would tear it.
+    bool mid_send = false;
+    // Inside only: where the socket is monitored, or empty.
+    std::string monitor_endpoint;
+
+private:
+    static constexpr std::uintptr_t held_ = 1;
+    static constexpr std::uintptr_t closed_ = 2;
+
+    bool enter_contended(Gil gil);
+    bool acquire(bool closer, Gil gil);
+    void notify(const Waiter* self);
+
+    std::atomic<std::uintptr_t> word_{0};
+    std::atomic<bool> closing_{false};
+    std::atomic<std::uint32_t> operations_{0};
+    Waiter* waiters_ = nullptr;
+    void* const handle_;
+    int fd_ = -1;
+    const unsigned generation_;
+};
+
+// Holds a socket from enter() to leave(), or to the end of the scope. `self` is
+// the caller's own waiter, if it has one: it is not woken.
+class Entered {
+public:
+    explicit Entered(State& state, Gil gil = Gil::held, const Waiter* self = nullptr)
+        : state_(state), self_(self), inside_(state.enter(gil))
+    {
+    }
+    ~Entered() { leave(); }
+    Entered(const Entered&) = delete;
+    Entered& operator=(const Entered&) = delete;
+
+    explicit operator bool() const { return inside_; }
+    void leave()
+    {
+        if (inside_) {
+            inside_ = false;
+            state_.leave(self_);
+        }
+    }
+    // The wait loop took over: it leaves by itself.
+    void taken_over() { inside_ = false; }
+
+private:
+    State& state_;
+    const Waiter* self_;
+    bool inside_;
+};
+
+// Sets the exception for an enter() that was refused; returns null.
+PyObject* raise_refused(const State& state);
+
+}  // namespace cppyzmq
