@@ -15,6 +15,15 @@ namespace cppyzmq {
 
 namespace {
 
+int finalizing()
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
 // Throws what a raise_... function has set.
 [[noreturn]] void throw_raised(PyObject*)
 {
@@ -81,7 +90,9 @@ Context::Context(int io_threads, std::uintptr_t shadow)
 
 Context::~Context()
 {
-    if (!shadow_ && !closed_ && of_this_process() && handle_ != nullptr) {
+    // At interpreter exit nothing is terminated: the process ends anyway.
+    if (!shadow_ && !closed_ && of_this_process() && handle_ != nullptr &&
+        finalizing() == 0) {
         terminate_in_background(handle_);
     }
 }

@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used())
     cppyzmq::register_socket(module);
     cppyzmq::register_watch(module);
     cppyzmq::register_poll(module);
+    cppyzmq::register_poller(module);
     cppyzmq::register_proxy(module);
     cppyzmq::register_curve(module);
     cppyzmq::register_library(module);

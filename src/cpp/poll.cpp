@@ -1,9 +1,10 @@
-// zmq_poll over sockets and file descriptors, and Poller.
+// zmq_poll over sockets and file descriptors.
 //
 // EVENTS is read first: a socket that is ready costs one system call. Only when
 // nothing is ready do we sleep, as a waiter of every socket, in poll(2) on their
 // descriptors, the plain ones and a wake descriptor.
-#include "constants.hpp"
+#include "poll.hpp"
+
 #include "errors.hpp"
 #include "socket.hpp"
 #include "wait.hpp"
@@ -28,6 +29,8 @@ struct Item {
     bool linked = false;
 };
 
+}  // namespace
+
 short to_system(int events)
 {
     int system = 0;
@@ -46,6 +49,36 @@ int from_system(short system)
     events |= (system & ~(POLLIN | POLLOUT | POLLPRI)) != 0 ? ZMQ_POLLERR : 0;
     return events;
 }
+
+bool report(PyObject* list, PyObject* socket, int descriptor, int ready)
+{
+    const py::object first = socket != nullptr
+                                 ? py::reinterpret_borrow<py::object>(socket)
+                                 : py::reinterpret_steal<py::object>(PyLong_FromLong(descriptor));
+    const py::object second = py::reinterpret_steal<py::object>(PyLong_FromLong(ready));
+    const py::object pair = py::reinterpret_steal<py::object>(
+        first && second ? PyTuple_Pack(2, first.ptr(), second.ptr()) : nullptr);
+    return pair && PyList_Append(list, pair.ptr()) == 0;
+}
+
+int descriptor_of(PyObject* object)
+{
+    int descriptor = -1;
+    if (PyLong_Check(object)) {
+        return read_int(object, descriptor) ? descriptor : -1;
+    }
+    descriptor = PyObject_AsFileDescriptor(object);
+    if (descriptor < 0 && PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_TypeError,
+                     "can poll a zmq.Socket, a file descriptor or an object with a "
+                     "fileno() method, got: %R",
+                     object);
+    }
+    return descriptor;
+}
+
+namespace {
 
 // A round of polling over a fixed set of items.
 class Round {
@@ -85,22 +118,9 @@ bool Round::add(PyObject* object, int events)
         }
         item.state = socket->state;
     } else {
-        if (PyLong_Check(object)) {
-            if (!read_int(object, item.descriptor)) {
-                return false;
-            }
-        } else {
-            item.descriptor = PyObject_AsFileDescriptor(object);
-            if (item.descriptor < 0) {
-                if (PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
-                    PyErr_Clear();
-                    PyErr_Format(PyExc_TypeError,
-                                 "can poll a zmq.Socket, a file descriptor or an object with a "
-                                 "fileno() method, got: %R",
-                                 object);
-                }
-                return false;
-            }
+        item.descriptor = descriptor_of(object);
+        if (item.descriptor < 0 && PyErr_Occurred() != nullptr) {
+            return false;
         }
         has_descriptors_ = true;
     }
@@ -266,17 +286,15 @@ PyObject* Round::result() const
         if (list == nullptr || item.ready == 0) {
             continue;
         }
-        // A file is reported by its descriptor, a socket as itself.
-        PyObject* pair = item.state != nullptr
-                             ? Py_BuildValue("(Oi)", item.object, item.ready)
-                             : Py_BuildValue("(ii)", item.descriptor, item.ready);
-        if (pair == nullptr || PyList_Append(list, pair) != 0) {
+        if (!report(list, item.state != nullptr ? item.object : nullptr, item.descriptor,
+                    item.ready)) {
             Py_CLEAR(list);
         }
-        Py_XDECREF(pair);
     }
     return list;
 }
+
+}  // namespace
 
 PyObject* poll_pairs(PyObject* pairs, long timeout_ms)
 {
@@ -311,6 +329,8 @@ PyObject* poll_pairs(PyObject* pairs, long timeout_ms)
     return round.wait(timeout_ms) ? round.result() : nullptr;
 }
 
+namespace {
+
 py::object zmq_poll_function(const py::object& sockets, const py::object& timeout)
 {
     long timeout_ms = -1;
@@ -327,138 +347,10 @@ py::object zmq_poll_function(const py::object& sockets, const py::object& timeou
     return py::reinterpret_steal<py::object>(result);
 }
 
-// What a program polls again and again: an ordered set of sockets and files.
-struct Poller {
-    py::list sockets;  // [(object, events), ...]
-    py::dict places;   // object -> place in `sockets`
-};
-
-Poller* poller_of(PyObject* self)
-{
-    auto* instance = reinterpret_cast<py::detail::instance*>(self);
-    void* value = instance->simple_layout ? instance->simple_value_holder[0]
-                                          : instance->get_value_and_holder().value_ptr();
-    if (value == nullptr) {
-        PyErr_SetString(PyExc_TypeError, "Poller.__init__() was not called");
-    }
-    return static_cast<Poller*>(value);
-}
-
-void unregister_socket(Poller& self, const py::object& socket)
-{
-    const auto place = self.places[socket].cast<std::size_t>();
-    PyDict_DelItem(self.places.ptr(), socket.ptr());
-    PySequence_DelItem(self.sockets.ptr(), static_cast<Py_ssize_t>(place));
-    for (std::size_t index = place; index < self.sockets.size(); ++index) {
-        self.places[self.sockets[index].cast<py::tuple>()[0]] = index;
-    }
-}
-
-// The events as PollEvent where they are such.
-py::object shown_events(const py::object& flags)
-{
-    int events = 0;
-    if (!read_int(flags.ptr(), events)) {
-        throw py::error_already_set();
-    }
-    return py::reinterpret_steal<py::object>(poll_event_member(events));
-}
-
-void register_socket_in(Poller& self, const py::object& socket, const py::object& flags)
-{
-    const py::object events = shown_events(flags);
-    const bool known = self.places.contains(socket);
-    if (!events.equal(py::int_(0))) {
-        const py::tuple pair = py::make_tuple(socket, events);
-        if (known) {
-            self.sockets[self.places[socket].cast<std::size_t>()] = pair;
-        } else {
-            self.places[socket] = self.sockets.size();
-            self.sockets.append(pair);
-        }
-    } else if (known) {
-        unregister_socket(self, socket);
-    }
-}
-
-const Signature<1> poll_signature("poll", {"timeout"}, 0);
-
-PyObject* poller_poll(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                      PyObject* keywords)
-{
-    Poller* poller = poller_of(self);
-    std::array<PyObject*, 1> given;
-    long timeout_ms = -1;
-    if (poller == nullptr || !poll_signature.read(arguments, count, keywords, given) ||
-        !read_timeout(given[0], timeout_ms)) {
-        return nullptr;
-    }
-    return poll_pairs(poller->sockets.ptr(), timeout_ms);
-}
-
-std::array<PyMethodDef, 1> poller_methods{
-    fast_method<poller_poll>("poll", R"(poll($self, timeout=None)
---
-
-Wait until one of the sockets or files is ready.
-
-Parameters
-----------
-timeout
-    Milliseconds to wait at most; for ever where it is None or negative.
-
-Returns
--------
-list of (socket, int)
-    Those that are ready with their events, in the order of registration; a
-    file by its descriptor. Empty when the time was up.
-
-Raises
-------
-ZMQError
-    ENOTSOCK: one of the sockets is closed; ETERM: its context was terminated.)"),
-};
-
 }  // namespace
 
 void register_poll(py::module_& module)
 {
-    py::class_<Poller> type(module, "Poller", py::dynamic_attr(), R"doc(
-Waits for several sockets and files at once (zmq_poll(3)).)doc");
-    const py::object both = module.attr("PollEvent")(ZMQ_POLLIN | ZMQ_POLLOUT);
-    type.def(py::init<>())
-        .def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both, R"doc(
-Add a socket or file, or change the events of one that is there.
-
-Parameters
-----------
-socket
-    A Socket, a file descriptor, or an object with fileno().
-flags
-    POLLIN, POLLOUT, POLLERR; 0 removes it.)doc")
-        .def("modify", &register_socket_in, py::arg("socket"), py::arg("flags") = both,
-             "Change the events of a socket or file, as register() does.")
-        .def("unregister", &unregister_socket, py::arg("socket"), R"doc(
-Remove a socket or file.
-
-Parameters
-----------
-socket
-    As given to register().
-
-Raises
-------
-KeyError
-    It is not registered.)doc")
-        .def(
-            "__contains__",
-            [](const Poller& self, const py::object& socket) {
-                return self.places.contains(socket);
-            },
-            py::arg("socket"))
-        .def_readonly("sockets", &Poller::sockets, "[(socket, events), ...] as registered.")
-        .def_readonly("_map", &Poller::places);
-    install_methods(type, poller_methods);
     module.def("zmq_poll", &zmq_poll_function, py::arg("sockets"), py::arg("timeout") = -1, R"doc(
 Wait until one of several sockets or files is ready (zmq_poll(3)).
 

@@ -418,17 +418,6 @@ void run_proxy(const py::object& frontend, const py::object& backend, const py::
     }
 }
 
-int type_of(const Socket& socket)
-{
-    int type = -1;
-    std::size_t size = sizeof type;
-    const Entered entered(*socket.state);
-    if (entered) {
-        zmq_getsockopt(socket.state->handle(), ZMQ_TYPE, &type, &size);
-    }
-    return type;
-}
-
 void monitored_queue(const py::object& in_socket, const py::object& out_socket,
                      const py::object& mon_socket, const py::bytes& in_prefix,
                      const py::bytes& out_prefix)
@@ -437,7 +426,7 @@ void monitored_queue(const py::object& in_socket, const py::object& out_socket,
     Socket& out = socket_argument(out_socket, "out_socket");
     Proxy proxy(in, out, &socket_argument(mon_socket, "mon_socket"), nullptr);
     proxy.monitor(in_prefix, out_prefix,
-                  type_of(in) == ZMQ_ROUTER && type_of(out) == ZMQ_ROUTER);
+                  in.type == ZMQ_ROUTER && out.type == ZMQ_ROUTER);
     if (!proxy.run()) {
         throw py::error_already_set();
     }

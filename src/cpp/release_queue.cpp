@@ -46,6 +46,9 @@ public:
         }
     }
 
+    // In a forked child the I/O threads that may have been inside are gone.
+    void after_fork() { inside_.store(0); }
+
 private:
     std::atomic<bool> open_{true};
     std::atomic<int> inside_{0};
@@ -151,6 +154,7 @@ void start_late_drainer()
 const int fork_handlers = pthread_atfork([] { late_drainer_mutex.lock(); },
                                          [] { late_drainer_mutex.unlock(); },
                                          [] {
+                                             exit_gate.after_fork();
                                              late_drainer.store(nullptr);
                                              pending_call_queued.store(false);
                                              late_drainer_mutex.unlock();

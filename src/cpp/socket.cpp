@@ -140,6 +140,18 @@ void open(Socket& self, Context& context, int type)
     self.state = State::made(handle);
 }
 
+int type_of(State& state)
+{
+    int type = -1;
+    std::size_t size = sizeof type;
+    const Entered entered(state);
+    if (!entered || zmq_getsockopt(state.handle(), ZMQ_TYPE, &type, &size) != 0) {
+        raise_error_about(ENOTSOCK, "there is no libzmq socket at this address");
+        throw py::error_already_set();
+    }
+    return type;
+}
+
 std::unique_ptr<Socket> make_socket(const py::object& context, int type, std::uintptr_t shadow,
                                     const py::object& copy_threshold)
 {
@@ -152,6 +164,7 @@ std::unique_ptr<Socket> make_socket(const py::object& context, int type, std::ui
     self->context = context;
     if (shadow != 0) {
         self->state = State::shadowed(reinterpret_cast<void*>(shadow));
+        self->type = type_of(*self->state);
         return self;
     }
     if (!py::isinstance<Context>(context)) {
@@ -161,6 +174,7 @@ std::unique_ptr<Socket> make_socket(const py::object& context, int type, std::ui
                                     py::repr(context).cast<std::string>());
     }
     open(*self, context.cast<Context&>(), type);
+    self->type = type;
     return self;
 }
 
@@ -452,6 +466,12 @@ topic
             "Whether the libzmq socket was closed, by whatever wrapper.")
         .def_property_readonly("underlying", &underlying,
                                "The address of the libzmq socket; 0 once closed.")
+        .def_property_readonly(
+            "type",
+            [](const Socket& self) {
+                return py::reinterpret_steal<py::object>(socket_type_member(self.type));
+            },
+            "The SocketType.")
         .def_property_readonly(
             "context", [](const Socket& self) { return self.context; },
             "The Context it was made in; None for a shadow of an address.")

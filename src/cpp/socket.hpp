@@ -16,6 +16,7 @@ struct Socket {
     std::shared_ptr<State> state;
     py::object context;  // the Python Context, or None for a bare shadow
     Py_ssize_t copy_threshold = 0;
+    int type = -1;
     bool owner = false;  // closes the libzmq socket when it is dropped
 
     Socket() = default;
