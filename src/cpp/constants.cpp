@@ -165,7 +165,10 @@ void register_constants(py::module_& module)
     cache_members(socket_type_members, module.attr("SocketType"), false);
     cache_members(poll_event_members, module.attr("PollEvent"), true);
     module.def("option_type", &option_type_name, py::arg("option"),
-               "How libzmq exchanges a socket option: 'int', 'int64', 'bytes' or 'fd'.");
+               R"doc(option_type(option)
+--
+
+How libzmq exchanges a socket option: 'int', 'int64', 'bytes' or 'fd'.)doc");
 }
 
 }  // namespace cppyzmq

@@ -7,9 +7,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <thread>
+#include <unordered_map>
 
 namespace cppyzmq {
 
@@ -22,6 +25,53 @@ int finalizing()
 #else
     return _Py_IsFinalizing();
 #endif
+}
+
+using Terminated = std::shared_ptr<std::atomic<bool>>;
+
+// Whether a context was terminated, by its address. A new context gets a new
+// entry, since libzmq uses addresses again.
+class TerminatedTable {
+public:
+    Terminated made(void* handle)
+    {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        auto terminated = std::make_shared<std::atomic<bool>>(false);
+        entries_[handle] = terminated;
+        return terminated;
+    }
+    Terminated shadowed(void* handle)
+    {
+        {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            const auto found = entries_.find(handle);
+            if (found != entries_.end()) {
+                if (Terminated terminated = found->second.lock()) {
+                    return terminated;
+                }
+            }
+        }
+        return made(handle);
+    }
+    void forget(void* handle, const Terminated& terminated)
+    {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        const auto found = entries_.find(handle);
+        if (found != entries_.end() && terminated.use_count() == 1 &&
+            found->second.lock() == terminated) {
+            entries_.erase(found);
+        }
+    }
+
+private:
+    std::mutex mutex_;
+    std::unordered_map<void*, std::weak_ptr<std::atomic<bool>>> entries_;
+};
+
+TerminatedTable& terminated_table()
+{
+    static TerminatedTable* const table = new TerminatedTable;
+    return *table;
 }
 
 // Throws what a raise_... function has set.
@@ -65,36 +115,41 @@ int checked_int(const py::object& value, const char* what)
     return static_cast<int>(number);
 }
 
-}  // namespace
-
-Context::Context(int io_threads, std::uintptr_t shadow)
-    : handle_(reinterpret_cast<void*>(shadow)),
-      shadow_(shadow != 0),
-      generation_(process_generation.load())
+void* new_context(int io_threads)
 {
-    if (shadow_) {
-        return;
-    }
-    handle_ = zmq_ctx_new();
-    if (handle_ == nullptr) {
+    void* handle = zmq_ctx_new();
+    if (handle == nullptr) {
         throw zmq::error_t();
     }
-    if (zmq_ctx_set(handle_, ZMQ_IO_THREADS, io_threads) != 0) {
+    if (zmq_ctx_set(handle, ZMQ_IO_THREADS, io_threads) != 0) {
         const int error = zmq_errno();
-        zmq_ctx_term(handle_);
+        zmq_ctx_term(handle);
         throw_raised(
             raise_error_about(error, "io_threads=" + std::to_string(io_threads) +
                                          "; 0 or more threads are possible"));
     }
+    return handle;
+}
+
+}  // namespace
+
+Context::Context(int io_threads, std::uintptr_t shadow)
+    : handle_(shadow != 0 ? reinterpret_cast<void*>(shadow) : new_context(io_threads)),
+      shadow_(shadow != 0),
+      generation_(process_generation.load()),
+      terminated_(shadow != 0 ? terminated_table().shadowed(handle_)
+                              : terminated_table().made(handle_))
+{
 }
 
 Context::~Context()
 {
     // At interpreter exit nothing is terminated: the process ends anyway.
-    if (!shadow_ && !closed_ && of_this_process() && handle_ != nullptr &&
-        finalizing() == 0) {
+    if (!shadow_ && !closed() && of_this_process() && finalizing() == 0) {
+        *terminated_ = true;
         terminate_in_background(handle_);
     }
+    terminated_table().forget(handle_, terminated_);
 }
 
 void* Context::handle() const
@@ -102,7 +157,7 @@ void* Context::handle() const
     if (!of_this_process()) {
         throw_raised(raise_foreign_context());
     }
-    if (closed_) {
+    if (closed()) {
         throw_raised(raise_closed_context());
     }
     return handle_;
@@ -110,7 +165,7 @@ void* Context::handle() const
 
 std::uintptr_t Context::underlying() const
 {
-    return closed_ ? 0 : reinterpret_cast<std::uintptr_t>(handle_);
+    return closed() ? 0 : reinterpret_cast<std::uintptr_t>(handle_);
 }
 
 int Context::get(int option) const
@@ -144,7 +199,7 @@ void Context::shutdown()
 void Context::term()
 {
     if (shadow_ || !of_this_process()) {
-        closed_ = true;  // somebody else's to end
+        let_go_ = true;  // somebody else's to end
         return;
     }
     // Another thread's term() may be interrupted, by Ctrl-C: then this one goes on.
@@ -163,10 +218,10 @@ void Context::term()
         }
     }
     const std::lock_guard<std::recursive_timed_mutex> guard(terminating_, std::adopt_lock);
-    while (!closed_) {
+    while (!closed()) {
         switch (wait_until_terminated(handle_)) {
             case Waited::done:
-                closed_ = true;
+                *terminated_ = true;
                 break;
             case Waited::failed:
                 if (errno != EINTR) {
@@ -195,7 +250,10 @@ Raises
 ------
 ZMQError
     EINVAL: `io_threads` is negative.)doc")
-        .def(py::init<int, std::uintptr_t>(), py::arg("io_threads") = 1, py::arg("shadow") = 0)
+        .def(py::init([](const py::object& io_threads, std::uintptr_t shadow) {
+                 return std::make_unique<Context>(checked_int(io_threads, "io_threads"), shadow);
+             }),
+             py::arg("io_threads") = 1, py::arg("shadow") = 0)
         .def_property_readonly("closed", &Context::closed, "Whether term() has returned.")
         .def_property_readonly("underlying", &Context::underlying,
                                "The address of the libzmq context; 0 once terminated.")
@@ -204,7 +262,9 @@ ZMQError
             [](const Context& self, const py::object& option) {
                 return self.get(checked_int(option, "option"));
             },
-            py::arg("option"), R"doc(
+            py::arg("option"), R"doc(get($self, option)
+--
+
 Get a context option (zmq_ctx_get(3)).
 
 Parameters
@@ -221,7 +281,9 @@ ZMQError
             [](Context& self, const py::object& option, const py::object& value) {
                 self.set(checked_int(option, "option"), checked_int(value, "optval"));
             },
-            py::arg("option"), py::arg("optval"), R"doc(
+            py::arg("option"), py::arg("optval"), R"doc(set($self, option, optval)
+--
+
 Set a context option (zmq_ctx_set(3)).
 
 Parameters
@@ -237,11 +299,15 @@ ZMQError
     EINVAL: no such option or value; EFAULT: the context is terminated.
 TypeError
     The value is not an int.)doc")
-        .def("shutdown", &Context::shutdown, R"doc(
+        .def("shutdown", &Context::shutdown, R"doc(shutdown($self)
+--
+
 End every call on its sockets with ContextTerminated (zmq_ctx_shutdown(3)).
 
 term() still has to be called.)doc")
-        .def("term", &Context::term, R"doc(
+        .def("term", &Context::term, R"doc(term($self)
+--
+
 Close the context (zmq_ctx_term(3)).
 
 Calls on its sockets end with ContextTerminated. Returns when all of them are

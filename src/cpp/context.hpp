@@ -5,6 +5,7 @@
 #include "state.hpp"
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 
 namespace cppyzmq {
@@ -23,7 +24,7 @@ public:
     // this process.
     void* handle() const;
 
-    bool closed() const { return closed_.load(); }
+    bool closed() const { return let_go_.load() || terminated_->load(); }
     std::uintptr_t underlying() const;
     int get(int option) const;
     void set(int option, int value);
@@ -36,10 +37,13 @@ public:
 private:
     bool of_this_process() const { return generation_ == process_generation.load(); }
 
-    void* handle_;
+    void* const handle_;
     const bool shadow_;
     const unsigned generation_;
-    std::atomic<bool> closed_{false};
+    // Shared by all wrappers of one libzmq context: none of them hands a freed
+    // context to libzmq.
+    const std::shared_ptr<std::atomic<bool>> terminated_;
+    std::atomic<bool> let_go_{false};  // term() of a shadow
     // libzmq allows one zmq_ctx_term at a time. Recursive for a signal handler that
     // calls term() during term().
     std::recursive_timed_mutex terminating_;

@@ -45,7 +45,9 @@ py::bytes curve_public(const py::object& secret_key)
 
 void register_curve(py::module_& module)
 {
-    module.def("curve_keypair", &curve_keypair, R"doc(
+    module.def("curve_keypair", &curve_keypair, R"doc(curve_keypair()
+--
+
 Make a pair of CURVE keys (zmq_curve_keypair(3)).
 
 Returns
@@ -57,7 +59,9 @@ Raises
 ------
 ZMQError
     ENOTSUP: libzmq was built without CURVE.)doc");
-    module.def("curve_public", &curve_public, py::arg("secret_key"), R"doc(
+    module.def("curve_public", &curve_public, py::arg("secret_key"), R"doc(curve_public(secret_key)
+--
+
 The public key that belongs to a secret one (zmq_curve_public(3)).
 
 Parameters

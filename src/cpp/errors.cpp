@@ -152,7 +152,10 @@ void register_errors(py::module_& module)
     }
     module.def("register_errors", &register_classes, py::arg("ZMQError"), py::arg("Again"),
                py::arg("ContextTerminated"), py::arg("InterruptedSystemCall"),
-               py::arg("NotDone"), "Hand the exception classes over; zmq.error does, once.");
+               py::arg("NotDone"), R"doc(register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone)
+--
+
+Hand the exception classes over; zmq.error does, once.)doc");
     py::register_local_exception_translator([](std::exception_ptr raised) {
         try {
             if (raised) {

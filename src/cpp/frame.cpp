@@ -93,7 +93,7 @@ void frame_dealloc(PyObject* object)
 bool fill(Frame& frame, PyObject* data, bool track, PyObject* copy_given, Py_ssize_t threshold)
 {
     Py_buffer view;
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) != 0) {
+    if (PyObject_GetBuffer(data, &view, PyBUF_ANY_CONTIGUOUS) != 0) {
         return false;
     }
     const auto size = static_cast<std::size_t>(view.len);
@@ -533,7 +533,15 @@ value
     The new value.)"),
 };
 
+// For subclasses that call super().__getattr__.
+PyObject* frame_getattr_method(PyObject* object, PyObject* name)
+{
+    return frame_getattr(object, name);
+}
+
 PyMethodDef methods[] = {
+    {"__getattr__", frame_getattr_method, METH_O,
+     "__getattr__($self, key, /)\n--\n\nA property of the message by its name, in any case."},
     {"__copy__", frame_copy, METH_NOARGS,
      "__copy__($self, /)\n--\n\nA second Frame over the same memory."},
     {"__reduce__", refuse_pickling, METH_NOARGS, nullptr},

@@ -3,6 +3,9 @@
 
 PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used())
 {
+    // Each docstring brings its own signature line, which inspect understands.
+    pybind11::options options;
+    options.disable_function_signatures();
     module.doc() = "Native core: libzmq through cppzmq.";
     cppyzmq::register_constants(module);
     cppyzmq::register_errors(module);

@@ -249,6 +249,9 @@ bool Round::wait(long timeout_ms)
     const Deadline deadline(timeout_ms);
     const WakeLease wake;
     for (;;) {
+        if (PyErr_CheckSignals() != 0) {
+            return false;
+        }
         // As in wait.cpp: the GIL by hand, nothing linked when it is taken back.
         PyThreadState* thread = PyEval_SaveThread();
         bool interrupted = false;
@@ -272,9 +275,6 @@ bool Round::wait(long timeout_ms)
         if (!interrupted) {
             ready(seen);
             return true;
-        }
-        if (PyErr_CheckSignals() != 0) {
-            return false;
         }
     }
 }
@@ -351,7 +351,9 @@ py::object zmq_poll_function(const py::object& sockets, const py::object& timeou
 
 void register_poll(py::module_& module)
 {
-    module.def("zmq_poll", &zmq_poll_function, py::arg("sockets"), py::arg("timeout") = -1, R"doc(
+    module.def("zmq_poll", &zmq_poll_function, py::arg("sockets"), py::arg("timeout") = -1, R"doc(zmq_poll(sockets, timeout=-1)
+--
+
 Wait until one of several sockets or files is ready (zmq_poll(3)).
 
 Parameters

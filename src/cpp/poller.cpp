@@ -306,6 +306,9 @@ PyObject* WatchedSet::poll(long timeout_ms)
     const Deadline deadline(timeout_ms);
     const WakeLease wake;
     for (;;) {
+        if (PyErr_CheckSignals() != 0) {
+            return nullptr;
+        }
         // As in wait.cpp: the GIL by hand, nothing linked when it is taken back.
         PyThreadState* thread = PyEval_SaveThread();
         bool interrupted = false;
@@ -327,9 +330,6 @@ PyObject* WatchedSet::poll(long timeout_ms)
         }
         if (!interrupted) {
             return result();
-        }
-        if (PyErr_CheckSignals() != 0) {
-            return nullptr;
         }
     }
 }
@@ -507,7 +507,9 @@ void register_poller(py::module_& module)
 Waits for several sockets and files at once (zmq_poll(3)).)doc");
     const py::object both = module.attr("PollEvent")(ZMQ_POLLIN | ZMQ_POLLOUT);
     type.def(py::init<>())
-        .def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both, R"doc(
+        .def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both, R"doc(register($self, socket, flags=3)
+--
+
 Add a socket or file, or change the events of one that is there.
 
 Parameters
@@ -517,8 +519,13 @@ socket
 flags
     POLLIN, POLLOUT, POLLERR; 0 removes it.)doc")
         .def("modify", &register_socket_in, py::arg("socket"), py::arg("flags") = both,
-             "Change the events of a socket or file, as register() does.")
-        .def("unregister", &unregister_socket, py::arg("socket"), R"doc(
+             R"doc(modify($self, socket, flags=3)
+--
+
+Change the events of a socket or file, as register() does.)doc")
+        .def("unregister", &unregister_socket, py::arg("socket"), R"doc(unregister($self, socket)
+--
+
 Remove a socket or file.
 
 Parameters

@@ -72,7 +72,8 @@ private:
 
     void link_all();
     void unlink_all();
-    void sleep(bool& interrupted);
+    // False when a signal came.
+    bool sleep();
     void return_messages();
     bool fail(const State& state)
     {
@@ -315,17 +316,18 @@ void Proxy::unlink_all()
     }
 }
 
-void Proxy::sleep(bool& interrupted)
+bool Proxy::sleep()
 {
     system_.clear();
     for (const Side& side : sides_) {
         system_.push_back({side.state->fd(), POLLIN, 0});
     }
     system_.push_back({wake_->descriptor(), POLLIN, 0});
-    interrupted = !sleep_on(system_.data(), system_.size(), Deadline(-1));
+    const bool uninterrupted = sleep_on(system_.data(), system_.size(), Deadline(-1));
     if (system_.back().revents != 0) {
         wake_->drain();
     }
+    return uninterrupted;
 }
 
 // What was taken, but could not be passed on, goes back in front.
@@ -353,6 +355,10 @@ bool Proxy::run()
     using Clock = std::chrono::steady_clock;
     constexpr auto signals_every = std::chrono::milliseconds(50);
     for (;;) {
+        if (PyErr_CheckSignals() != 0) {
+            return_messages();
+            return false;
+        }
         // As in wait.cpp: the GIL by hand, nothing linked when it is taken back.
         PyThreadState* thread = PyEval_SaveThread();
         link_all();
@@ -365,7 +371,7 @@ bool Proxy::run()
                 break;
             }
             if (moved == Moved::nothing) {
-                sleep(interrupted);
+                interrupted = !sleep();
             } else {
                 interrupted = Clock::now() > look_at_signals;
             }
@@ -381,10 +387,6 @@ bool Proxy::run()
         }
         if (moved == Moved::failed) {
             refused_ != nullptr ? raise_refused(*refused_) : raise_error(error);
-            return false;
-        }
-        if (PyErr_CheckSignals() != 0) {
-            return_messages();
             return false;
         }
     }
@@ -441,7 +443,9 @@ void register_proxy(py::module_& module)
         [](const py::object& frontend, const py::object& backend, const py::object& capture) {
             run_proxy(frontend, backend, capture, py::none());
         },
-        py::arg("frontend"), py::arg("backend"), py::arg("capture") = py::none(), R"doc(
+        py::arg("frontend"), py::arg("backend"), py::arg("capture") = py::none(), R"doc(proxy(frontend, backend, capture=None)
+--
+
 Pass messages between two sockets until something ends it (zmq_proxy(3)).
 
 Parameters
@@ -460,7 +464,9 @@ ZMQError
 KeyboardInterrupt
     Or what else a signal handler raises.)doc");
     module.def("proxy_steerable", &run_proxy, py::arg("frontend"), py::arg("backend"),
-               py::arg("capture") = py::none(), py::arg("control") = py::none(), R"doc(
+               py::arg("capture") = py::none(), py::arg("control") = py::none(), R"doc(proxy_steerable(frontend, backend, capture=None, control=None)
+--
+
 A proxy that obeys a control socket (zmq_proxy_steerable(3)).
 
 Parameters
@@ -479,7 +485,9 @@ ContextTerminated, ZMQError, KeyboardInterrupt
     As for proxy(). Returns after TERMINATE.)doc");
     module.def("monitored_queue", &monitored_queue, py::arg("in_socket"), py::arg("out_socket"),
                py::arg("mon_socket"), py::arg("in_prefix") = py::bytes("in"),
-               py::arg("out_prefix") = py::bytes("out"), R"doc(
+               py::arg("out_prefix") = py::bytes("out"), R"doc(monitored_queue(in_socket, out_socket, mon_socket, in_prefix=b'in', out_prefix=b'out')
+--
+
 A proxy whose third socket gets every message with its direction.
 
 Parameters

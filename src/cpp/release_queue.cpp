@@ -229,7 +229,7 @@ bool borrow(PyObject* data, SharedTracker tracker, zmq::message_t& part)
     }
     auto released = std::make_unique<ReleasedBuffer>();
     released->owner = nullptr;
-    if (PyObject_GetBuffer(data, &released->view, PyBUF_SIMPLE) != 0) {
+    if (PyObject_GetBuffer(data, &released->view, PyBUF_ANY_CONTIGUOUS) != 0) {
         return false;
     }
     if (tracker != nullptr) {

@@ -357,7 +357,9 @@ void register_socket(py::module_& module)
     socket_type = reinterpret_cast<PyTypeObject*>(type.ptr());
     type.def(py::init(&make_socket), py::arg("context") = py::none(), py::arg("socket_type") = 0,
              py::kw_only(), py::arg("shadow") = 0, py::arg("copy_threshold") = py::none())
-        .def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(
+        .def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(bind($self, addr)
+--
+
 Accept connections on an endpoint (zmq_bind(3)).
 
 Parameters
@@ -369,7 +371,9 @@ Raises
 ------
 ZMQError
     With the errno of zmq_bind: EADDRINUSE, EINVAL, ENODEV, ...)doc")
-        .def("unbind", &with_endpoint<zmq_unbind>, py::arg("addr"), R"doc(
+        .def("unbind", &with_endpoint<zmq_unbind>, py::arg("addr"), R"doc(unbind($self, addr)
+--
+
 Stop accepting connections on an endpoint (zmq_unbind(3)).
 
 Parameters
@@ -381,7 +385,9 @@ Raises
 ------
 ZMQError
     ENOENT: not bound to it.)doc")
-        .def("connect", &with_endpoint<zmq_connect>, py::arg("addr"), R"doc(
+        .def("connect", &with_endpoint<zmq_connect>, py::arg("addr"), R"doc(connect($self, addr)
+--
+
 Connect to an endpoint (zmq_connect(3)); returns before there is a connection.
 
 Parameters
@@ -393,7 +399,9 @@ Raises
 ------
 ZMQError
     With the errno of zmq_connect: EINVAL, EPROTONOSUPPORT, ...)doc")
-        .def("disconnect", &with_endpoint<zmq_disconnect>, py::arg("addr"), R"doc(
+        .def("disconnect", &with_endpoint<zmq_disconnect>, py::arg("addr"), R"doc(disconnect($self, addr)
+--
+
 Disconnect from an endpoint (zmq_disconnect(3)).
 
 Parameters
@@ -407,16 +415,30 @@ ZMQError
     ENOENT: not connected to it.)doc")
 #if CPPYZMQ_DRAFTS
         .def("join", &with_group<zmq_join>, py::arg("group"),
-             "Join a group of RADIO sockets (zmq_join(3), draft).")
+             R"doc(join($self, group)
+--
+
+Join a group of RADIO sockets (zmq_join(3), draft).)doc")
         .def("leave", &with_group<zmq_leave>, py::arg("group"),
-             "Leave a group of RADIO sockets (zmq_leave(3), draft).")
+             R"doc(leave($self, group)
+--
+
+Leave a group of RADIO sockets (zmq_leave(3), draft).)doc")
 #else
         .def("join", &no_groups<0>, py::arg("group"),
-             "Join a group of RADIO sockets (zmq_join(3), draft).")
+             R"doc(join($self, group)
+--
+
+Join a group of RADIO sockets (zmq_join(3), draft).)doc")
         .def("leave", &no_groups<1>, py::arg("group"),
-             "Leave a group of RADIO sockets (zmq_leave(3), draft).")
+             R"doc(leave($self, group)
+--
+
+Leave a group of RADIO sockets (zmq_leave(3), draft).)doc")
 #endif
-        .def("close", &close_socket, py::arg("linger") = py::none(), R"doc(
+        .def("close", &close_socket, py::arg("linger") = py::none(), R"doc(close($self, linger=None)
+--
+
 Close the socket (zmq_close(3)), from whatever thread; at once.
 
 A call that waits on it ends with ZMQError ENOTSOCK. May be called again.
@@ -425,7 +447,9 @@ Parameters
 ----------
 linger
     How long unsent messages are kept, in milliseconds: sets LINGER first.)doc")
-        .def("monitor", &monitor, py::arg("addr"), py::arg("events") = ZMQ_EVENT_ALL, R"doc(
+        .def("monitor", &monitor, py::arg("addr"), py::arg("events") = ZMQ_EVENT_ALL, R"doc(monitor($self, addr, events=65535)
+--
+
 Publish what happens to its connections (zmq_socket_monitor(3)).
 
 Parameters
@@ -439,12 +463,16 @@ Raises
 ------
 ZMQError
     EPROTONOSUPPORT: not an inproc endpoint; EADDRINUSE: somebody else's.)doc")
-        .def("fileno", &fileno, R"doc(
+        .def("fileno", &fileno, R"doc(fileno($self)
+--
+
 The socket's file descriptor (ZMQ_FD): edge-triggered, see zmq_getsockopt(3).)doc")
         .def(
             "subscribe",
             [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_SUBSCRIBE, topic); },
-            py::arg("topic"), R"doc(
+            py::arg("topic"), R"doc(subscribe($self, topic)
+--
+
 Subscribe a SUB socket to messages that start with `topic`.
 
 Parameters
@@ -454,7 +482,9 @@ topic
         .def(
             "unsubscribe",
             [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_UNSUBSCRIBE, topic); },
-            py::arg("topic"), R"doc(
+            py::arg("topic"), R"doc(unsubscribe($self, topic)
+--
+
 Undo one subscribe().
 
 Parameters

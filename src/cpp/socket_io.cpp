@@ -250,7 +250,7 @@ bool part_from(PyObject* data, bool copy, Py_ssize_t threshold, const SharedTrac
         return false;
     }
     Py_buffer view;
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) != 0) {
+    if (PyObject_GetBuffer(data, &view, PyBUF_ANY_CONTIGUOUS) != 0) {
         return false;
     }
     const bool lend = !copy && view.len >= threshold;

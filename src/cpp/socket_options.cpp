@@ -41,26 +41,45 @@ bool does_not_accept(int option, PyObject* value)
     return false;
 }
 
-// Reads an option of a fixed size, inside the socket.
+// Runs `call` inside the socket, again after signals. False with errno, or with a
+// Python exception.
+template <class Call>
+bool enter_for(State& state, Call call)
+{
+    for (;;) {
+        {
+            const Entered entered(state);
+            if (!entered) {
+                raise_refused(state);
+                return false;
+            }
+            if (call() == 0) {
+                return true;
+            }
+        }
+        if (errno != EINTR || PyErr_CheckSignals() != 0) {
+            return false;
+        }
+    }
+}
+
+// Reads an option of a fixed size.
 template <class Value>
 bool read_option(State& state, int option, Value& value)
 {
-    std::size_t size = sizeof value;
-    const Entered entered(state);
-    if (!entered) {
-        raise_refused(state);
-        return false;
-    }
-    if (option == ZMQ_RCVMORE && state.more_returned != State::More::ask_libzmq) {
-        value = state.more_returned == State::More::yes ? 1 : 0;
-        return true;
-    }
-    if (option == ZMQ_EVENTS) {
-        const int events = state.events();
-        value = static_cast<Value>(events);
-        return events >= 0;
-    }
-    return zmq_getsockopt(state.handle(), option, &value, &size) == 0;
+    return enter_for(state, [&] {
+        if (option == ZMQ_RCVMORE && state.more_returned != State::More::ask_libzmq) {
+            value = state.more_returned == State::More::yes ? 1 : 0;
+            return 0;
+        }
+        if (option == ZMQ_EVENTS) {
+            const int events = state.events();
+            value = static_cast<Value>(events);
+            return events >= 0 ? 0 : -1;
+        }
+        std::size_t size = sizeof value;
+        return zmq_getsockopt(state.handle(), option, &value, &size);
+    });
 }
 
 template <class Value>
@@ -113,17 +132,10 @@ PyObject* get_bytes(State& state, int option)
 
 bool write_option(State& state, int option, const void* value, std::size_t size, PyObject* shown)
 {
-    {
-        const Entered entered(state);
-        if (!entered) {
-            raise_refused(state);
-            return false;
-        }
-        if (zmq_setsockopt(state.handle(), option, value, size) == 0) {
-            return true;
-        }
+    if (enter_for(state, [&] { return zmq_setsockopt(state.handle(), option, value, size); })) {
+        return true;
     }
-    return does_not_accept(option, shown);
+    return PyErr_Occurred() == nullptr && does_not_accept(option, shown);
 }
 
 bool set_bytes(State& state, int option, PyObject* value)
@@ -252,6 +264,11 @@ PyObject* native_subscribe = nullptr;
 PyObject* native_unsubscribe = nullptr;
 PyObject* get_name = nullptr;
 PyObject* set_name = nullptr;
+
+PyObject* native_getattribute = nullptr;
+PyObject* native_getattr = nullptr;
+PyObject* getattribute_name = nullptr;
+PyObject* getattr_name = nullptr;
 
 // What the type has under a name: borrowed, from the interpreter's cache.
 PyObject* of_type(PyObject* self, PyObject* name)
@@ -431,9 +448,60 @@ int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
     return -1;
 }
 
+namespace {
+
+PyObject* socket_getattr_method(PyObject* self, PyObject* name)
+{
+    return socket_getattr(self, name);
+}
+
+// Python gives every subclass of a class with __getattr__ its own slow lookup,
+// which would find our method a second time. Those that define neither
+// __getattr__ nor __getattribute__ get the native one back.
+PyObject* socket_init_subclass(PyObject* type, PyObject*, PyObject*)
+{
+    auto* made = reinterpret_cast<PyTypeObject*>(type);
+    if (_PyType_Lookup(made, getattribute_name) == native_getattribute &&
+        _PyType_Lookup(made, getattr_name) == native_getattr) {
+        made->tp_getattro = socket_getattr;
+        PyType_Modified(made);
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef getattr_definition = {
+    "__getattr__", socket_getattr_method, METH_O,
+    "__getattr__($self, key, /)\n--\n\nA socket option by its name, in any case."};
+PyMethodDef init_subclass_definition = {
+    "__init_subclass__",
+    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&socket_init_subclass)),
+    METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr};
+
+// Straight into the dictionary: assigning to the class would replace tp_getattro.
+void install_getattr(PyTypeObject* type)
+{
+    getattribute_name = PyUnicode_InternFromString("__getattribute__");
+    getattr_name = PyUnicode_InternFromString("__getattr__");
+    const auto method =
+        py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &getattr_definition));
+    const auto init_subclass =
+        py::reinterpret_steal<py::object>(PyDescr_NewClassMethod(type, &init_subclass_definition));
+    if (!method || !init_subclass ||
+        PyDict_SetItemString(type->tp_dict, "__getattr__", method.ptr()) != 0 ||
+        PyDict_SetItemString(type->tp_dict, "__init_subclass__", init_subclass.ptr()) != 0) {
+        throw py::error_already_set();
+    }
+    PyType_Modified(type);
+    native_getattr = method.ptr();
+    native_getattribute = _PyType_Lookup(type, getattribute_name);
+}
+
+}  // namespace
+
 void install_socket_options(py::handle type)
 {
     install_methods(type, methods);
+    install_getattr(reinterpret_cast<PyTypeObject*>(type.ptr()));
     PyObject* attributes = reinterpret_cast<PyTypeObject*>(type.ptr())->tp_dict;
     const auto attribute = [&](const char* name) {
         return py::reinterpret_borrow<py::object>(PyDict_GetItemString(attributes, name))

@@ -193,8 +193,6 @@ public:
             state_.leave(self_);
         }
     }
-    // The wait loop took over: it leaves by itself.
-    void taken_over() { inside_ = false; }
 
 private:
     State& state_;

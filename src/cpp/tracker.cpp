@@ -80,7 +80,12 @@ long milliseconds(const py::object& timeout)
     if (timeout.is_none()) {
         return -1;
     }
-    const auto seconds = timeout.cast<double>();
+    const double seconds = PyFloat_AsDouble(timeout.ptr());
+    if (seconds == -1.0 && PyErr_Occurred() != nullptr) {
+        PyErr_Clear();
+        throw py::type_error("a timeout is a number of seconds or None, got: " +
+                             py::repr(timeout).cast<std::string>());
+    }
     constexpr double longest = 1e9;
     return seconds < 0 ? -1 : static_cast<long>(std::min(seconds * 1000, longest) + 0.999);
 }
@@ -207,9 +212,15 @@ void register_tracker(py::module_& module)
     py::class_<TrackerEvent>(module, "TrackerEvent", R"doc(
 Whether libzmq is done with one message, in the manner of threading.Event.)doc")
         .def("is_set", [](const TrackerEvent& self) { return finished(self.tracker); },
-             "Whether libzmq is done with the message.")
+             R"doc(is_set($self)
+--
+
+Whether libzmq is done with the message.)doc")
         .def("wait", &wait_for_event, py::arg("timeout") = py::none(),
-             "Wait until libzmq is done, or for `timeout` seconds; False when the time is up.")
+             R"doc(wait($self, timeout=None)
+--
+
+Wait until libzmq is done, or for `timeout` seconds; False when the time is up.)doc")
         .def("__eq__",
              [](const TrackerEvent& self, const py::object& other) {
                  return py::isinstance<TrackerEvent>(other) &&
@@ -234,7 +245,9 @@ TypeError
     Something is none of these.)doc")
         .def(py::init(&make))
         .def_property_readonly("done", &done, "Whether libzmq is done with all of it.")
-        .def("wait", &wait, py::arg("timeout") = -1, R"doc(
+        .def("wait", &wait, py::arg("timeout") = -1, R"doc(wait($self, timeout=-1)
+--
+
 Wait until libzmq is done with all of it.
 
 Parameters

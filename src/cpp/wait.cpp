@@ -2,9 +2,16 @@
 // handlers, and then outside the socket.
 #include "wait.hpp"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 namespace cppyzmq {
 
@@ -13,17 +20,34 @@ namespace {
 // A thread-safe socket has no descriptor to sleep on: look again this often.
 constexpr int no_descriptor_interval_ms = 10;
 
-int timeout_for(const State& state, const Deadline& deadline)
+constexpr int look_for_signals_every_ms = 100;
+
+// The longest sleep that poll(2) knows.
+constexpr long longest_ms = INT_MAX;
+
+bool is_main_thread()
 {
-    const int remaining = deadline.remaining();
-    if (state.fd() >= 0) {
-        return remaining;
-    }
-    return remaining < 0 ? no_descriptor_interval_ms
-                         : std::min(remaining, no_descriptor_interval_ms);
+#ifdef __linux__
+    return syscall(SYS_gettid) == getpid();
+#else
+    return pthread_main_np() != 0;
+#endif
+}
+
+int earlier(int one_ms, int other_ms)
+{
+    return one_ms < 0 ? other_ms : std::min(one_ms, other_ms);
 }
 
 }  // namespace
+
+Deadline::Deadline(long timeout_ms)
+    : endless_(timeout_ms < 0), handles_signals_(is_main_thread()), end_(Clock::now())
+{
+    if (!endless_) {
+        end_ += std::chrono::milliseconds(std::min(timeout_ms, longest_ms));
+    }
+}
 
 int Deadline::remaining() const
 {
@@ -31,13 +55,78 @@ int Deadline::remaining() const
         return -1;
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now()).count();
-    return static_cast<int>(std::clamp<long long>(left, 0, INT_MAX));
+    return static_cast<int>(std::clamp<long long>(left, 0, longest_ms));
+}
+
+int Deadline::sleep() const
+{
+    return handles_signals_ ? earlier(remaining(), look_for_signals_every_ms) : remaining();
 }
 
 bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline)
 {
-    return poll(items, static_cast<nfds_t>(count), deadline.remaining()) >= 0 || errno != EINTR;
+    const int ready = poll(items, static_cast<nfds_t>(count), deadline.sleep());
+    if (ready < 0) {
+        return errno != EINTR;
+    }
+    return ready > 0 || deadline.passed();
 }
+
+namespace {
+
+// The part of a wait without the GIL: until the attempt has an answer, the time is
+// up, or it has to be looked for signals (`raised`, though nothing is yet).
+Waited wait_without_gil(State& state, Wake& wake, int events, const Deadline& deadline,
+                        Attempt attempt)
+{
+    Waiter waiter{&wake, events, nullptr};
+    bool linked = false;
+    for (;;) {
+        Entered inside(state, Gil::released, &waiter);
+        if (!inside) {
+            if (linked) {
+                state.await_closed();
+            }
+            errno = ENOTSOCK;
+            return Waited::failed;
+        }
+        // A DONTWAIT send may skip the commands that would let it succeed, and the
+        // descriptor then stays readable: EVENTS processes them.
+        const bool processed = (events & ZMQ_POLLOUT) == 0 || state.events() >= 0;
+        const int result = processed ? attempt() : -1;
+        const bool again = result < 0 && errno == EAGAIN && !deadline.passed();
+        if (!again) {
+            if (linked) {
+                state.unlink(waiter);
+            }
+            if (result >= 0) {
+                return Waited::done;
+            }
+            return errno == EINTR ? Waited::raised : Waited::failed;
+        }
+        if (!linked) {
+            state.link(waiter);
+            linked = true;
+        }
+        inside.leave();
+        pollfd items[] = {{state.fd(), POLLIN, 0}, {wake.descriptor(), POLLIN, 0}};
+        const bool blind = state.fd() < 0;
+        if (!sleep_on(items, 2, blind ? Deadline(no_descriptor_interval_ms) : deadline)) {
+            const Entered back(state, Gil::released, &waiter);
+            if (back) {
+                state.unlink(waiter);
+            } else {
+                state.await_closed();
+            }
+            return Waited::raised;
+        }
+        if (items[1].revents != 0) {
+            wake.drain();
+        }
+    }
+}
+
+}  // namespace
 
 // The GIL is given up and taken back by hand: at interpreter exit a daemon thread
 // is unwound inside PyEval_RestoreThread, and no destructor here may ask for the
@@ -47,77 +136,37 @@ Waited wait_until_done(State& state, Entered& entered, int events, long timeout_
 {
     const Deadline deadline(timeout_ms);
     const WakeLease wake;
-    Waiter waiter{&*wake, events, nullptr};
-    state.link(waiter);
-    entered.taken_over();
-    state.leave(&waiter);
-    PyThreadState* thread = PyEval_SaveThread();
-    bool sleep = true;
+    entered.leave();
     for (;;) {
-        bool interrupted = false;
-        if (sleep) {
-            pollfd items[] = {{state.fd(), POLLIN, 0}, {wake->descriptor(), POLLIN, 0}};
-            interrupted = poll(items, 2, timeout_for(state, deadline)) < 0;
-            if (!interrupted && items[1].revents != 0) {
-                wake->drain();
-            }
-            if (!state.enter(Gil::released)) {
-                state.await_closed();
-                PyEval_RestoreThread(thread);
-                errno = ENOTSOCK;
-                return Waited::failed;
-            }
-        }
-        if (!interrupted) {
-            // A DONTWAIT send may skip the commands that would let it succeed, and
-            // the descriptor then stays readable: EVENTS processes them.
-            const bool processed = (events & ZMQ_POLLOUT) == 0 || state.events() >= 0;
-            const int result = processed ? attempt() : -1;
-            const int error = errno;
-            interrupted = result < 0 && error == EINTR;
-            if (result >= 0 || (!interrupted && (error != EAGAIN || deadline.passed()))) {
-                state.unlink(waiter);
-                state.leave();
-                PyEval_RestoreThread(thread);
-                errno = error;
-                return result >= 0 ? Waited::done : Waited::failed;
-            }
-        }
-        if (!interrupted) {
-            state.leave(&waiter);
-            sleep = true;
-            continue;
-        }
-        state.unlink(waiter);
-        state.leave();
-        PyEval_RestoreThread(thread);
         if (PyErr_CheckSignals() != 0) {
             return Waited::raised;
         }
-        if (!state.enter()) {  // a handler closed it
-            return Waited::failed;
+        PyThreadState* thread = PyEval_SaveThread();
+        const Waited outcome = wait_without_gil(state, *wake, events, deadline, attempt);
+        const int error = errno;
+        PyEval_RestoreThread(thread);
+        errno = error;
+        if (outcome != Waited::raised) {
+            return outcome;
         }
-        state.link(waiter);
-        thread = PyEval_SaveThread();
-        sleep = false;
     }
 }
 
 Waited wait_until_woken(Wake& wake, const Deadline& deadline)
 {
     for (;;) {
+        if (PyErr_CheckSignals() != 0) {
+            return Waited::raised;
+        }
         pollfd item{wake.descriptor(), POLLIN, 0};
         PyThreadState* thread = PyEval_SaveThread();
-        const bool uninterrupted = sleep_on(&item, 1, deadline);
+        sleep_on(&item, 1, deadline);
         if (item.revents != 0) {
             wake.drain();
         }
         PyEval_RestoreThread(thread);
         if (item.revents != 0) {
             return Waited::done;
-        }
-        if (!uninterrupted && PyErr_CheckSignals() != 0) {
-            return Waited::raised;
         }
         if (deadline.passed()) {
             errno = EAGAIN;

@@ -11,9 +11,7 @@
 
 #include <poll.h>
 
-#include <algorithm>
 #include <chrono>
-#include <climits>
 #include <memory>
 
 namespace cppyzmq {
@@ -21,21 +19,19 @@ namespace cppyzmq {
 // When a wait ends: `timeout` milliseconds from now, never where it is negative.
 class Deadline {
 public:
-    explicit Deadline(long timeout_ms) : endless_(timeout_ms < 0), end_(Clock::now())
-    {
-        if (!endless_) {
-            end_ += std::chrono::milliseconds(std::min(timeout_ms, longest_ms));
-        }
-    }
+    explicit Deadline(long timeout_ms);
     bool passed() const { return !endless_ && Clock::now() >= end_; }
-    // For poll(2): milliseconds, rounded up so that it never ends early; -1 for
+    // Milliseconds that are left, rounded up so that nothing ends early; -1 for
     // ever.
     int remaining() const;
+    // The same for one sleep. A signal that comes just before a sleep does not end
+    // it: the thread that runs Python's handlers looks up now and then.
+    int sleep() const;
 
 private:
     using Clock = std::chrono::steady_clock;
-    static constexpr long longest_ms = INT_MAX;  // poll(2) takes no more
     bool endless_;
+    bool handles_signals_;
     Clock::time_point end_;
 };
 
@@ -72,7 +68,7 @@ Waited wait_until_done(State& state, Entered& entered, int events, long timeout_
 // Sleeps without the GIL until `wake` is woken. Its signal handlers run.
 Waited wait_until_woken(Wake& wake, const Deadline& deadline);
 
-// poll(2). False on EINTR.
+// poll(2). False when the caller has to look for signals: one came, or may have.
 bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline);
 
 // One zmq_ctx_term, without the GIL. `failed` with EINTR after a signal: to be

@@ -130,7 +130,9 @@ ZMQError
 To be watched for reading; negative where the socket has none.)doc")
         .def_property_readonly("wake_descriptor", &Watch::wake_descriptor,
                                "To be watched for reading as well.")
-        .def("arm", &Watch::arm, py::arg("events"), R"doc(
+        .def("arm", &Watch::arm, py::arg("events"), R"doc(arm($self, events)
+--
+
 Ask to be told when one of some events is there.
 
 Parameters
@@ -149,8 +151,14 @@ Raises
 ------
 ZMQError
     ENOTSOCK: the socket is closed; ETERM: its context was terminated.)doc")
-        .def("disarm", &Watch::disarm, "Take arm() back, and quieten the wake descriptor.")
-        .def("close", &Watch::close, "Watch nothing any more; frees the descriptors.");
+        .def("disarm", &Watch::disarm, R"doc(disarm($self)
+--
+
+Take arm() back, and quieten the wake descriptor.)doc")
+        .def("close", &Watch::close, R"doc(close($self)
+--
+
+Watch nothing any more; frees the descriptors.)doc");
 }
 
 }  // namespace cppyzmq
