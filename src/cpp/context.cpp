@@ -3,6 +3,7 @@
 
 #include "errors.hpp"
 #include "gil.hpp"
+#include "instance.hpp"
 #include "wait.hpp"
 
 #include <cerrno>
@@ -133,13 +134,15 @@ void* new_context(int io_threads)
 
 }  // namespace
 
-Context::Context(int io_threads, std::uintptr_t shadow)
-    : handle_(shadow != 0 ? reinterpret_cast<void*>(shadow) : new_context(io_threads)),
-      shadow_(shadow != 0),
-      generation_(process_generation.load()),
-      terminated_(shadow != 0 ? terminated_table().shadowed(handle_)
-                              : terminated_table().made(handle_))
+void Context::open(int io_threads, std::uintptr_t shadow)
 {
+    if (terminated_ != nullptr) {
+        throw py::type_error("a Context cannot be initialised twice");
+    }
+    handle_ = shadow != 0 ? reinterpret_cast<void*>(shadow) : new_context(io_threads);
+    shadow_ = shadow != 0;
+    terminated_ =
+        shadow_ ? terminated_table().shadowed(handle_) : terminated_table().made(handle_);
 }
 
 Context::~Context()
@@ -149,13 +152,18 @@ Context::~Context()
         *terminated_ = true;
         terminate_in_background(handle_);
     }
-    terminated_table().forget(handle_, terminated_);
+    if (terminated_ != nullptr) {
+        terminated_table().forget(handle_, terminated_);
+    }
 }
 
 void* Context::handle() const
 {
     if (!of_this_process()) {
         throw_raised(raise_foreign_context());
+    }
+    if (terminated_ == nullptr) {
+        throw py::type_error("Context.__init__() was not called");
     }
     if (closed()) {
         throw_raised(raise_closed_context());
@@ -234,9 +242,30 @@ void Context::term()
     }
 }
 
+namespace {
+
+void initialise(Context& self, const py::args& arguments, const py::kwargs& keywords)
+{
+    static const char* const names[] = {"io_threads", "shadow", nullptr};
+    int io_threads = 1;
+    PyObject* shadow = nullptr;
+    if (PyArg_ParseTupleAndKeywords(arguments.ptr(), keywords.ptr(), "|iO:Context",
+                                    const_cast<char**>(names), &io_threads, &shadow) == 0) {
+        throw py::error_already_set();
+    }
+    void* address = shadow != nullptr ? PyLong_AsVoidPtr(shadow) : nullptr;
+    if (PyErr_Occurred() != nullptr) {
+        throw py::error_already_set();
+    }
+    self.open(io_threads, reinterpret_cast<std::uintptr_t>(address));
+}
+
+}  // namespace
+
 void register_context(py::module_& module)
 {
-    py::class_<Context>(module, "Context", py::dynamic_attr(), R"doc(
+    py::class_<Context>(module, "Context", py::dynamic_attr(), plain_metaclass(),
+                        py::custom_type_setup(set_up_instance<Context, initialise>), R"doc(
 A libzmq context (zmq_ctx_new(3)).
 
 Parameters
@@ -250,10 +279,6 @@ Raises
 ------
 ZMQError
     EINVAL: `io_threads` is negative.)doc")
-        .def(py::init([](const py::object& io_threads, std::uintptr_t shadow) {
-                 return std::make_unique<Context>(checked_int(io_threads, "io_threads"), shadow);
-             }),
-             py::arg("io_threads") = 1, py::arg("shadow") = 0)
         .def_property_readonly("closed", &Context::closed, "Whether term() has returned.")
         .def_property_readonly("underlying", &Context::underlying,
                                "The address of the libzmq context; 0 once terminated.")

@@ -12,8 +12,9 @@ namespace cppyzmq {
 
 class Context {
 public:
+    Context() = default;  // not yet a context: __init__ opens it
     // A new libzmq context, or with `shadow` a reference to somebody else's.
-    Context(int io_threads, std::uintptr_t shadow);
+    void open(int io_threads, std::uintptr_t shadow);
     // Ends what is still open in a thread of its own: messages that linger are
     // delivered as long as the process lives, and nobody waits for them.
     ~Context();
@@ -24,7 +25,7 @@ public:
     // this process.
     void* handle() const;
 
-    bool closed() const { return let_go_.load() || terminated_->load(); }
+    bool closed() const { return let_go_ || terminated_ == nullptr || *terminated_; }
     std::uintptr_t underlying() const;
     int get(int option) const;
     void set(int option, int value);
@@ -37,12 +38,12 @@ public:
 private:
     bool of_this_process() const { return generation_ == process_generation.load(); }
 
-    void* const handle_;
-    const bool shadow_;
-    const unsigned generation_;
+    void* handle_ = nullptr;
+    bool shadow_ = false;
+    unsigned generation_ = process_generation.load();
     // Shared by all wrappers of one libzmq context: none of them hands a freed
     // context to libzmq.
-    const std::shared_ptr<std::atomic<bool>> terminated_;
+    std::shared_ptr<std::atomic<bool>> terminated_;
     std::atomic<bool> let_go_{false};  // term() of a shadow
     // libzmq allows one zmq_ctx_term at a time. Recursive for a signal handler that
     // calls term() during term().

@@ -24,11 +24,21 @@ py::tuple curve_keypair()
                           py::bytes(secret_key.data(), key_length));
 }
 
+std::string bytes_of(const py::object& buffer)
+{
+    const py::object bytes =
+        py::reinterpret_steal<py::object>(PyBytes_FromObject(buffer.ptr()));
+    if (!bytes) {
+        throw py::error_already_set();
+    }
+    return bytes.cast<std::string>();
+}
+
 py::bytes curve_public(const py::object& secret_key)
 {
     const std::string text = PyUnicode_Check(secret_key.ptr()) != 0
                                  ? secret_key.cast<std::string>()
-                                 : std::string(py::bytes(secret_key));
+                                 : bytes_of(secret_key);
     if (text.size() != key_length) {
         throw py::value_error("a secret key is 40 bytes of Z85 text, got " +
                               std::to_string(text.size()));

@@ -430,9 +430,10 @@ PyObject* frame_item(PyObject* object, PyObject* key)
 PyObject* frame_repr(PyObject* object)
 {
     constexpr std::size_t shown = 12;
+    constexpr std::size_t shown_whole = 16;
     Frame* self = self_of(object);
     const std::size_t size = self->part.size();
-    const bool all = size <= shown + 1;
+    const bool all = size <= shown_whole;
     const py::object start = py::reinterpret_steal<py::object>(PyBytes_FromStringAndSize(
         self->part.data<char>(), static_cast<Py_ssize_t>(all ? size : shown)));
     if (!start) {

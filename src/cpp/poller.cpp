@@ -6,6 +6,7 @@
 // is readable, a call was made on it, or it was ready before.
 #include "constants.hpp"
 #include "errors.hpp"
+#include "instance.hpp"
 #include "poll.hpp"
 #include "socket.hpp"
 #include "wait.hpp"
@@ -356,15 +357,11 @@ struct Poller {
 #endif
 };
 
-Poller* poller_of(PyObject* self)
+void initialise(Poller&, const py::args& arguments, const py::kwargs& keywords)
 {
-    auto* instance = reinterpret_cast<py::detail::instance*>(self);
-    void* value = instance->simple_layout ? instance->simple_value_holder[0]
-                                          : instance->get_value_and_holder().value_ptr();
-    if (value == nullptr) {
-        PyErr_SetString(PyExc_TypeError, "Poller.__init__() was not called");
+    if (!arguments.empty() || !keywords.empty()) {
+        throw py::type_error("Poller() takes no arguments");
     }
-    return static_cast<Poller*>(value);
 }
 
 void unregister_socket(Poller& self, const py::object& socket)
@@ -459,10 +456,10 @@ const Signature<1> poll_signature("poll", {"timeout"}, 0);
 PyObject* poller_poll(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                       PyObject* keywords)
 {
-    Poller* poller = poller_of(self);
+    Poller* poller = object_of<Poller>(self);
     std::array<PyObject*, 1> given;
     long timeout_ms = -1;
-    if (poller == nullptr || !poll_signature.read(arguments, count, keywords, given) ||
+    if (!poll_signature.read(arguments, count, keywords, given) ||
         !read_timeout(given[0], timeout_ms)) {
         return nullptr;
     }
@@ -503,11 +500,11 @@ ZMQError
 
 void register_poller(py::module_& module)
 {
-    py::class_<Poller> type(module, "Poller", py::dynamic_attr(), R"doc(
+    py::class_<Poller> type(module, "Poller", py::dynamic_attr(), plain_metaclass(),
+                            py::custom_type_setup(set_up_instance<Poller, initialise>), R"doc(
 Waits for several sockets and files at once (zmq_poll(3)).)doc");
     const py::object both = module.attr("PollEvent")(ZMQ_POLLIN | ZMQ_POLLOUT);
-    type.def(py::init<>())
-        .def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both, R"doc(register($self, socket, flags=3)
+    type.def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both, R"doc(register($self, socket, flags=3)
 --
 
 Add a socket or file, or change the events of one that is there.

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ struct Side {
 struct Direction {
     Side* from;
     Side* to;
-    std::string prefix;    // first part of what the monitor gets; none where empty
+    std::optional<std::string> prefix;  // first part of what the monitor gets
     bool swap_ids = false;
     Parts message{};       // received, not yet passed on
     bool captured = false; // the capture socket has its copy of it
@@ -154,8 +155,8 @@ bool Proxy::receive(Direction& direction)
 bool Proxy::capture(Direction& direction)
 {
     Parts copy;
-    if (!direction.prefix.empty()) {
-        copy.emplace_back(direction.prefix.data(), direction.prefix.size());
+    if (direction.prefix) {
+        copy.emplace_back(direction.prefix->data(), direction.prefix->size());
     }
     for (zmq::message_t& part : direction.message) {
         copy.emplace_back();
@@ -193,8 +194,9 @@ Moved Proxy::move(Direction& direction)
         }
         return moved ? Moved::something : Moved::nothing;
     };
-    // Nothing is taken that cannot be passed on.
-    if (direction.message.empty()) {
+    // Nothing is taken that cannot be passed on. A socket that answers with what it
+    // gets, such as a REP, cannot send before it has received.
+    if (direction.message.empty() && direction.from != direction.to) {
         State& to = *direction.to->state;
         const Entered entered(to, Gil::released, &direction.to->waiter);
         if (!entered) {

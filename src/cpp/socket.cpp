@@ -28,6 +28,15 @@ namespace {
 
 constexpr const char* ipc_scheme = "ipc://";
 
+// What methods that are not on the hot path work on.
+State& state_of(const Socket& self)
+{
+    if (self.state == nullptr) {
+        throw py::type_error("Socket.__init__() was not called");
+    }
+    return *self.state;
+}
+
 [[noreturn]] void throw_refused(const State& state)
 {
     raise_refused(state);
@@ -108,7 +117,7 @@ void with_endpoint(Socket& self, const py::object& address)
 {
     const std::string endpoint = endpoint_of(address);
     const int result = call_without_gil(
-        *self.state, [&](void* handle) { return call(handle, endpoint.c_str()); });
+        state_of(self), [&](void* handle) { return call(handle, endpoint.c_str()); });
     if (result != 0) {
         throw_address_error(errno, endpoint, address);
     }
@@ -152,20 +161,39 @@ int type_of(State& state)
     return type;
 }
 
-std::unique_ptr<Socket> make_socket(const py::object& context, int type, std::uintptr_t shadow,
-                                    const py::object& copy_threshold)
+void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywords)
 {
-    auto self = std::make_unique<Socket>();
-    self->copy_threshold = copy_threshold.is_none() ? default_copy_threshold()
-                                                    : copy_threshold.cast<Py_ssize_t>();
+    static const char* const names[] = {"context", "socket_type", "shadow", "copy_threshold",
+                                        nullptr};
+    PyObject* context_given = Py_None;
+    int type = 0;
+    PyObject* shadow_given = nullptr;
+    PyObject* threshold_given = Py_None;
+    if (PyArg_ParseTupleAndKeywords(arguments.ptr(), keywords.ptr(), "|Oi$OO:Socket",
+                                    const_cast<char**>(names), &context_given, &type,
+                                    &shadow_given, &threshold_given) == 0) {
+        throw py::error_already_set();
+    }
+    if (self.state != nullptr) {
+        throw py::type_error("a Socket cannot be initialised twice");
+    }
+    self.copy_threshold = threshold_given == Py_None
+                              ? default_copy_threshold()
+                              : PyNumber_AsSsize_t(threshold_given, PyExc_OverflowError);
     if (PyErr_Occurred() != nullptr) {
         throw py::error_already_set();
     }
-    self->context = context;
-    if (shadow != 0) {
-        self->state = State::shadowed(reinterpret_cast<void*>(shadow));
-        self->type = type_of(*self->state);
-        return self;
+    const auto context = py::reinterpret_borrow<py::object>(context_given);
+    void* shadow = shadow_given != nullptr ? PyLong_AsVoidPtr(shadow_given) : nullptr;
+    if (PyErr_Occurred() != nullptr) {
+        throw py::error_already_set();
+    }
+    if (shadow != nullptr) {
+        auto state = State::shadowed(shadow);
+        self.type = type_of(*state);
+        self.state = std::move(state);
+        self.context = context;
+        return;
     }
     if (!py::isinstance<Context>(context)) {
         throw py::type_error(
@@ -173,37 +201,43 @@ std::unique_ptr<Socket> make_socket(const py::object& context, int type, std::ui
                               : "expected a zmq.Context, got: " +
                                     py::repr(context).cast<std::string>());
     }
-    open(*self, context.cast<Context&>(), type);
-    self->type = type;
-    return self;
+    open(self, context.cast<Context&>(), type);
+    self.type = type;
+    self.context = context;
 }
 
 void close_socket(Socket& self, const py::object& linger)
 {
     if (linger.is_none()) {
-        self.state->close(nullptr);
+        state_of(self).close(nullptr);
         return;
     }
     const int linger_ms = linger.cast<int>();
-    self.state->close(&linger_ms);
+    state_of(self).close(&linger_ms);
+}
+
+bool is_closed(const Socket& self)
+{
+    return self.state == nullptr || self.state->closed();
 }
 
 std::uintptr_t underlying(const Socket& self)
 {
-    return self.state->closed() ? 0 : reinterpret_cast<std::uintptr_t>(self.state->handle());
+    return is_closed(self) ? 0 : reinterpret_cast<std::uintptr_t>(self.state->handle());
 }
 
 int fileno(Socket& self)
 {
-    const Entered entered(*self.state);
+    State& state = state_of(self);
+    const Entered entered(state);
     if (!entered) {
-        throw_refused(*self.state);
+        throw_refused(state);
     }
-    if (self.state->fd() < 0) {
+    if (state.fd() < 0) {
         raise_error_about(EINVAL, "a thread-safe socket has no file descriptor");
         throw py::error_already_set();
     }
-    return self.state->fd();
+    return state.fd();
 }
 
 void set_topic(Socket& self, int option, const py::object& topic)
@@ -212,6 +246,7 @@ void set_topic(Socket& self, int option, const py::object& topic)
                                  ? py::reinterpret_steal<py::object>(
                                        PyUnicode_AsUTF8String(topic.ptr()))
                                  : topic;
+    state_of(self);
     if (!bytes || !set_socket_option(self, option, bytes.ptr())) {
         throw py::error_already_set();
     }
@@ -222,7 +257,7 @@ template <EndpointCall call>
 void with_group(Socket& self, const py::object& group)
 {
     const std::string name = group.cast<std::string>();
-    if (call_without_gil(*self.state,
+    if (call_without_gil(state_of(self),
                          [&](void* handle) { return call(handle, name.c_str()); }) != 0) {
         throw zmq::error_t();
     }
@@ -239,6 +274,7 @@ void no_groups(Socket&, const py::object&)
 
 void monitor(Socket& self, const py::object& address, int events)
 {
+    state_of(self);
     const std::string endpoint = address.is_none() ? std::string() : endpoint_of(address);
     if (!monitor_socket(self, endpoint, events)) {
         throw py::error_already_set();
@@ -251,16 +287,16 @@ int socket_traverse(PyObject* object, visitproc visit, void* arg)
     if (const int stop = py::detail::pybind11_traverse(object, visit, arg)) {
         return stop;
     }
-    auto* instance = reinterpret_cast<py::detail::instance*>(object);
-    void* value = instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
-    if (value != nullptr) {
-        Py_VISIT(static_cast<Socket*>(value)->context.ptr());
+    const Socket* socket = object_of<Socket>(object);
+    if (socket != nullptr) {  // null while it is being made
+        Py_VISIT(socket->context.ptr());
     }
     return 0;
 }
 
 void set_up_type(PyHeapTypeObject* type)
 {
+    set_up_instance<Socket, initialise>(type);
     type->ht_type.tp_flags |= Py_TPFLAGS_HAVE_GC;
     type->ht_type.tp_traverse = socket_traverse;
     type->ht_type.tp_getattro = socket_getattr;
@@ -352,12 +388,10 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
 
 void register_socket(py::module_& module)
 {
-    py::class_<Socket> type(module, "Socket", py::dynamic_attr(),
+    py::class_<Socket> type(module, "Socket", py::dynamic_attr(), plain_metaclass(),
                             py::custom_type_setup(set_up_type), socket_doc);
     socket_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-    type.def(py::init(&make_socket), py::arg("context") = py::none(), py::arg("socket_type") = 0,
-             py::kw_only(), py::arg("shadow") = 0, py::arg("copy_threshold") = py::none())
-        .def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(bind($self, addr)
+    type.def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(bind($self, addr)
 --
 
 Accept connections on an endpoint (zmq_bind(3)).
@@ -492,7 +526,7 @@ Parameters
 topic
     As given to subscribe().)doc")
         .def_property_readonly(
-            "closed", [](const Socket& self) { return self.state->closed(); },
+            "closed", &is_closed,
             "Whether the libzmq socket was closed, by whatever wrapper.")
         .def_property_readonly("underlying", &underlying,
                                "The address of the libzmq socket; 0 once closed.")

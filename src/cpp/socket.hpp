@@ -4,6 +4,7 @@
 
 #include "core.hpp"
 #include "fastcall.hpp"
+#include "instance.hpp"
 #include "state.hpp"
 
 #include <memory>
@@ -13,13 +14,13 @@
 namespace cppyzmq {
 
 struct Socket {
-    std::shared_ptr<State> state;
-    py::object context;  // the Python Context, or None for a bare shadow
+    std::shared_ptr<State> state;  // null until __init__ has succeeded
+    py::object context = py::none();  // the Python Context; None for a bare shadow
     Py_ssize_t copy_threshold = 0;
     int type = -1;
     bool owner = false;  // closes the libzmq socket when it is dropped
 
-    Socket() = default;
+    Socket() = default;  // not yet a socket: __init__ fills it
     ~Socket();
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
@@ -33,16 +34,15 @@ inline bool is_socket(PyObject* object)
 }
 
 // The Socket inside a Python object of that class; null with a Python exception
-// where __init__ was not called.
+// where __init__ did not succeed.
 inline Socket* socket_of(PyObject* self)
 {
-    auto* instance = reinterpret_cast<py::detail::instance*>(self);
-    void* value = instance->simple_layout ? instance->simple_value_holder[0]
-                                          : instance->get_value_and_holder().value_ptr();
-    if (value == nullptr) {
+    Socket* socket = object_of<Socket>(self);
+    if (socket->state == nullptr) {
         PyErr_SetString(PyExc_TypeError, "Socket.__init__() was not called");
+        return nullptr;
     }
-    return static_cast<Socket*>(value);
+    return socket;
 }
 
 // An option's value, a new reference; null with a Python exception.

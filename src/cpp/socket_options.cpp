@@ -30,14 +30,32 @@ PyObject* cannot_be_read(int option)
     return refused_option(option, "cannot be read from this socket");
 }
 
+// A value as an error shows it: keys and passwords not at all.
+py::object shown(int option, PyObject* value)
+{
+    const bool secret = option == ZMQ_CURVE_SECRETKEY || option == ZMQ_PLAIN_PASSWORD ||
+                        option == ZMQ_SOCKS_PASSWORD || option == ZMQ_WSS_KEY_PEM;
+    return py::reinterpret_steal<py::object>(
+        secret ? PyUnicode_FromFormat("(a secret %s)", Py_TYPE(value)->tp_name)
+               : PyObject_Repr(value));
+}
+
 bool does_not_accept(int option, PyObject* value)
 {
-    const py::object shown = py::reinterpret_steal<py::object>(PyObject_Repr(value));
-    const bool secret = option == ZMQ_CURVE_SECRETKEY || option == ZMQ_PLAIN_PASSWORD ||
-                        option == ZMQ_SOCKS_PASSWORD;
-    refused_option(option, secret || !shown
-                               ? "does not accept this value"
-                               : "of this socket does not accept " + shown.cast<std::string>());
+    const py::object text = shown(option, value);
+    if (text) {
+        refused_option(option,
+                       "of this socket does not accept " + text.cast<std::string>());
+    }
+    return false;
+}
+
+bool wrong_type(const char* expected, int option, PyObject* value)
+{
+    const py::object text = shown(option, value);
+    if (text) {
+        PyErr_Format(PyExc_TypeError, "expected %s, got: %U", expected, text.ptr());
+    }
     return false;
 }
 
@@ -141,8 +159,7 @@ bool write_option(State& state, int option, const void* value, std::size_t size,
 bool set_bytes(State& state, int option, PyObject* value)
 {
     if (!PyBytes_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "expected bytes, got: %R", value);
-        return false;
+        return wrong_type("bytes", option, value);
     }
     return write_option(state, option, PyBytes_AS_STRING(value),
                         static_cast<std::size_t>(PyBytes_GET_SIZE(value)), value);
@@ -374,18 +391,15 @@ bool set_socket_option(Socket& socket, int option, PyObject* value)
         return set_monitor(socket, value);
     }
     if (PyUnicode_Check(value)) {
-        PyErr_Format(PyExc_TypeError,
-                     "unicode not allowed for %s, use setsockopt_string, got: %R",
-                     socket_option_name(option), value);
-        return false;
+        return wrong_type("bytes or int (unicode not allowed, use setsockopt_string)", option,
+                          value);
     }
     const OptionType type = option_type(option);
     if (type == OptionType::bytes) {
         return set_bytes(state, option, value);
     }
     if (!PyLong_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "expected int, got: %R", value);
-        return false;
+        return wrong_type("int", option, value);
     }
     if (option == ZMQ_HWM) {
         return set_int32(state, ZMQ_SNDHWM, value) && set_int32(state, ZMQ_RCVHWM, value);

@@ -2,6 +2,7 @@
 #include "tracker.hpp"
 
 #include "errors.hpp"
+#include "instance.hpp"
 #include "release_queue.hpp"
 
 #include <algorithm>
@@ -129,9 +130,11 @@ void wait(const MessageTracker& self, const py::object& timeout)
     }
 }
 
-MessageTracker make(const py::args& towatch)
+void initialise(MessageTracker& made, const py::args& towatch, const py::kwargs& keywords)
 {
-    MessageTracker made;
+    if (!keywords.empty()) {
+        throw py::type_error("MessageTracker() takes no keyword arguments");
+    }
     for (const py::handle item : towatch) {
         if (py::isinstance<MessageTracker>(item)) {
             made.peers.push_back(py::reinterpret_borrow<py::object>(item));
@@ -150,7 +153,6 @@ MessageTracker make(const py::args& towatch)
                                  py::str(py::type::of(item)).cast<std::string>());
         }
     }
-    return made;
 }
 
 py::set events(const MessageTracker& self)
@@ -229,7 +231,9 @@ Wait until libzmq is done, or for `timeout` seconds; False when the time is up.)
         .def("__hash__", [](const TrackerEvent& self) {
             return std::hash<SharedTracker>{}(self.tracker);
         });
-    py::class_<MessageTracker>(module, "MessageTracker", py::dynamic_attr(), R"doc(
+    py::class_<MessageTracker>(module, "MessageTracker", py::dynamic_attr(), plain_metaclass(),
+                               py::custom_type_setup(set_up_instance<MessageTracker, initialise>),
+                               R"doc(
 Tells when libzmq is done with messages that were sent without a copy.
 
 Parameters
@@ -243,7 +247,6 @@ ValueError
     A Frame is not tracked.
 TypeError
     Something is none of these.)doc")
-        .def(py::init(&make))
         .def_property_readonly("done", &done, "Whether libzmq is done with all of it.")
         .def("wait", &wait, py::arg("timeout") = -1, R"doc(wait($self, timeout=-1)
 --

@@ -1,0 +1,72 @@
+// pybind11 classes that cannot be caught half made.
+//
+// pybind11 makes the C++ object in __init__, and a method that is called before,
+// or on an object whose __init__ has failed, works on raw memory. Ours exists from
+// __new__ on, empty; __init__ only fills it. So a class needs no metaclass that
+// watches __init__ either, and can be combined with abc.ABC and the like.
+#pragma once
+
+#include "core.hpp"
+#include "errors.hpp"
+
+#include <typeinfo>
+
+namespace cppyzmq {
+
+// The C++ object inside a Python object of its class.
+template <class Object>
+Object* object_of(PyObject* self)
+{
+    auto* instance = reinterpret_cast<py::detail::instance*>(self);
+    return static_cast<Object*>(instance->simple_layout
+                                    ? instance->simple_value_holder[0]
+                                    : instance->get_value_and_holder().value_ptr());
+}
+
+template <class Object>
+PyObject* new_instance(PyTypeObject* type, PyObject*, PyObject*)
+{
+    PyObject* self = py::detail::make_new_instance(type);
+    if (self == nullptr) {
+        return nullptr;
+    }
+    try {
+        auto* instance = reinterpret_cast<py::detail::instance*>(self);
+        const auto* known = py::detail::get_type_info(typeid(Object));
+        instance->get_value_and_holder(known).value_ptr() = new Object();
+        known->init_instance(instance, nullptr);
+        return self;
+    } catch (const std::exception&) {
+        Py_DECREF(self);
+        raise_current_exception();
+        return nullptr;
+    }
+}
+
+// __init__: `fill` reads its arguments into the object. It may throw.
+template <class Object, void (*fill)(Object&, const py::args&, const py::kwargs&)>
+int init_instance(PyObject* self, PyObject* arguments, PyObject* keywords)
+{
+    try {
+        fill(*object_of<Object>(self), py::reinterpret_borrow<py::args>(arguments),
+             keywords != nullptr ? py::reinterpret_borrow<py::kwargs>(keywords) : py::kwargs());
+        return 0;
+    } catch (const std::exception&) {
+        raise_current_exception();
+        return -1;
+    }
+}
+
+template <class Object, void (*fill)(Object&, const py::args&, const py::kwargs&)>
+void set_up_instance(PyHeapTypeObject* type)
+{
+    type->ht_type.tp_new = new_instance<Object>;
+    type->ht_type.tp_init = init_instance<Object, fill>;
+}
+
+inline py::metaclass plain_metaclass()
+{
+    return py::metaclass(py::handle(reinterpret_cast<PyObject*>(&PyType_Type)));
+}
+
+}  // namespace cppyzmq
