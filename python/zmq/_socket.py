@@ -473,7 +473,9 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             raise TypeError(f"str objects only, not {type(u).__name__}; bytes go to send")
         if not kwargs:
             return self.send(u.encode(encoding), flags=flags, copy=copy)
-        return self.send(u.encode(encoding), flags=flags, copy=copy, **kwargs)
+        if kwargs:
+            return self.send(u.encode(encoding), flags=flags, copy=copy, **kwargs)
+        return self.send(u.encode(encoding), flags, copy)
 
     send_unicode = send_string
 

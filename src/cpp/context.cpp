@@ -28,50 +28,50 @@ int finalizing()
 #endif
 }
 
-using Terminated = std::shared_ptr<std::atomic<bool>>;
+using SharedState = std::shared_ptr<ContextState>;
 
-// Whether a context was terminated, by its address. A new context gets a new
-// entry, since libzmq uses addresses again.
-class TerminatedTable {
+// All states by address, for shadows. A new context gets a new one, since libzmq
+// uses addresses again.
+class ContextTable {
 public:
-    Terminated made(void* handle)
+    SharedState made(void* handle)
     {
         const std::lock_guard<std::mutex> guard(mutex_);
-        auto terminated = std::make_shared<std::atomic<bool>>(false);
-        entries_[handle] = terminated;
-        return terminated;
+        auto state = std::make_shared<ContextState>();
+        entries_[handle] = state;
+        return state;
     }
-    Terminated shadowed(void* handle)
+    SharedState shadowed(void* handle)
     {
         {
             const std::lock_guard<std::mutex> guard(mutex_);
             const auto found = entries_.find(handle);
             if (found != entries_.end()) {
-                if (Terminated terminated = found->second.lock()) {
-                    return terminated;
+                if (SharedState state = found->second.lock()) {
+                    return state;
                 }
             }
         }
         return made(handle);
     }
-    void forget(void* handle, const Terminated& terminated)
+    void forget(void* handle, const SharedState& state)
     {
         const std::lock_guard<std::mutex> guard(mutex_);
         const auto found = entries_.find(handle);
-        if (found != entries_.end() && terminated.use_count() == 1 &&
-            found->second.lock() == terminated) {
+        if (found != entries_.end() && state.use_count() == 1 &&
+            found->second.lock() == state) {
             entries_.erase(found);
         }
     }
 
 private:
     std::mutex mutex_;
-    std::unordered_map<void*, std::weak_ptr<std::atomic<bool>>> entries_;
+    std::unordered_map<void*, std::weak_ptr<ContextState>> entries_;
 };
 
-TerminatedTable& terminated_table()
+ContextTable& context_table()
 {
-    static TerminatedTable* const table = new TerminatedTable;
+    static ContextTable* const table = new ContextTable;
     return *table;
 }
 
@@ -136,39 +136,45 @@ void* new_context(int io_threads)
 
 void Context::open(int io_threads, std::uintptr_t shadow)
 {
-    if (terminated_ != nullptr) {
+    if (state_ != nullptr) {
         throw py::type_error("a Context cannot be initialised twice");
     }
     handle_ = shadow != 0 ? reinterpret_cast<void*>(shadow) : new_context(io_threads);
     shadow_ = shadow != 0;
-    terminated_ =
-        shadow_ ? terminated_table().shadowed(handle_) : terminated_table().made(handle_);
+    state_ =
+        shadow_ ? context_table().shadowed(handle_) : context_table().made(handle_);
 }
 
 Context::~Context()
 {
     // At interpreter exit nothing is terminated: the process ends anyway.
     if (!shadow_ && !closed() && of_this_process() && finalizing() == 0) {
-        *terminated_ = true;
+        state_->terminating = state_->terminated = true;
         terminate_in_background(handle_);
     }
-    if (terminated_ != nullptr) {
-        terminated_table().forget(handle_, terminated_);
+    if (state_ != nullptr) {
+        context_table().forget(handle_, state_);
     }
 }
 
-void* Context::handle() const
+Context::Use::Use(const Context& context) : state_(context.state_), handle_(context.handle_)
 {
-    if (!of_this_process()) {
-        throw_raised(raise_foreign_context());
-    }
-    if (terminated_ == nullptr) {
+    if (state_ == nullptr) {
         throw py::type_error("Context.__init__() was not called");
     }
-    if (closed()) {
+    if (!context.of_this_process()) {
+        throw_raised(raise_foreign_context());
+    }
+    if (context.closed()) {
         throw_raised(raise_closed_context());
     }
-    return handle_;
+    // Counted before the look at `terminating`, which term() sets before it looks
+    // at the count: one of the two sees the other.
+    state_->users.fetch_add(1);
+    if (state_->terminating) {
+        state_->users.fetch_sub(1);
+        throw_raised(raise_error(ETERM));
+    }
 }
 
 std::uintptr_t Context::underlying() const
@@ -178,9 +184,9 @@ std::uintptr_t Context::underlying() const
 
 int Context::get(int option) const
 {
-    void* context = handle();
+    const Use context(*this);
     errno = 0;  // -1 is also a value: that of THREAD_SCHED_POLICY
-    const int value = zmq_ctx_get(context, option);
+    const int value = zmq_ctx_get(context.handle(), option);
     if (value < 0 && errno != 0) {
         throw_raised(raise_error_about(errno, "no context option " + std::to_string(option) +
                                                   " can be read"));
@@ -190,7 +196,8 @@ int Context::get(int option) const
 
 void Context::set(int option, int value)
 {
-    if (zmq_ctx_set(handle(), option, value) != 0) {
+    const Use context(*this);
+    if (zmq_ctx_set(context.handle(), option, value) != 0) {
         throw_raised(raise_error_about(
             zmq_errno(), "context option " + std::to_string(option) + " does not accept " +
                              std::to_string(value)));
@@ -199,7 +206,8 @@ void Context::set(int option, int value)
 
 void Context::shutdown()
 {
-    if (zmq_ctx_shutdown(handle()) != 0) {
+    const Use context(*this);
+    if (zmq_ctx_shutdown(context.handle()) != 0) {
         throw zmq::error_t();
     }
 }
@@ -226,10 +234,18 @@ void Context::term()
         }
     }
     const std::lock_guard<std::recursive_timed_mutex> guard(terminating_, std::adopt_lock);
+    if (closed()) {
+        return;
+    }
+    state_->terminating = true;
+    while (state_->users != 0) {
+        const ReleaseGil released;
+        std::this_thread::yield();
+    }
     while (!closed()) {
         switch (wait_until_terminated(handle_)) {
             case Waited::done:
-                *terminated_ = true;
+                state_->terminated = true;
                 break;
             case Waited::failed:
                 if (errno != EINTR) {
@@ -247,9 +263,9 @@ namespace {
 void initialise(Context& self, const py::args& arguments, const py::kwargs& keywords)
 {
     static const char* const names[] = {"io_threads", "shadow", nullptr};
-    int io_threads = 1;
+    PyObject* io_threads = nullptr;
     PyObject* shadow = nullptr;
-    if (PyArg_ParseTupleAndKeywords(arguments.ptr(), keywords.ptr(), "|iO:Context",
+    if (PyArg_ParseTupleAndKeywords(arguments.ptr(), keywords.ptr(), "|OO:Context",
                                     const_cast<char**>(names), &io_threads, &shadow) == 0) {
         throw py::error_already_set();
     }
@@ -257,7 +273,10 @@ void initialise(Context& self, const py::args& arguments, const py::kwargs& keyw
     if (PyErr_Occurred() != nullptr) {
         throw py::error_already_set();
     }
-    self.open(io_threads, reinterpret_cast<std::uintptr_t>(address));
+    self.open(io_threads == nullptr
+                  ? 1
+                  : checked_int(py::reinterpret_borrow<py::object>(io_threads), "io_threads"),
+              reinterpret_cast<std::uintptr_t>(address));
 }
 
 }  // namespace

@@ -10,6 +10,15 @@
 
 namespace cppyzmq {
 
+// Shared by all wrappers of one libzmq context: none of them hands a freed context
+// to libzmq.
+struct ContextState {
+    std::atomic<bool> terminating{false};
+    std::atomic<bool> terminated{false};
+    std::atomic<int> users{0};  // calls under way, term() apart
+    const unsigned generation = process_generation.load();
+};
+
 class Context {
 public:
     Context() = default;  // not yet a context: __init__ opens it
@@ -21,11 +30,22 @@ public:
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
 
-    // libzmq's context; throws once it is terminated or belongs to the parent of
-    // this process.
-    void* handle() const;
+    // libzmq's context for one call: term() waits for the end of the scope. Throws
+    // once it is being terminated, or where it belongs to the parent process.
+    class Use {
+    public:
+        explicit Use(const Context& context);
+        ~Use() { state_->users.fetch_sub(1); }
+        Use(const Use&) = delete;
+        Use& operator=(const Use&) = delete;
+        void* handle() const { return handle_; }
 
-    bool closed() const { return let_go_ || terminated_ == nullptr || *terminated_; }
+    private:
+        std::shared_ptr<ContextState> state_;
+        void* handle_;
+    };
+
+    bool closed() const { return let_go_ || state_ == nullptr || state_->terminated; }
     std::uintptr_t underlying() const;
     int get(int option) const;
     void set(int option, int value);
@@ -36,14 +56,14 @@ public:
     void term();
 
 private:
-    bool of_this_process() const { return generation_ == process_generation.load(); }
+    bool of_this_process() const
+    {
+        return state_ == nullptr || state_->generation == process_generation.load();
+    }
 
     void* handle_ = nullptr;
     bool shadow_ = false;
-    unsigned generation_ = process_generation.load();
-    // Shared by all wrappers of one libzmq context: none of them hands a freed
-    // context to libzmq.
-    std::shared_ptr<std::atomic<bool>> terminated_;
+    std::shared_ptr<ContextState> state_;
     std::atomic<bool> let_go_{false};  // term() of a shadow
     // libzmq allows one zmq_ctx_term at a time. Recursive for a signal handler that
     // calls term() during term().

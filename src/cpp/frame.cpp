@@ -130,9 +130,13 @@ int frame_init(PyObject* object, PyObject* arguments, PyObject* keywords)
                                     &data, &track, &copy, &threshold_given) == 0) {
         return -1;
     }
-    const Py_ssize_t threshold = threshold_given == Py_None
-                                     ? default_copy_threshold()
-                                     : PyNumber_AsSsize_t(threshold_given, PyExc_OverflowError);
+    // Only needed where `copy` does not say.
+    Py_ssize_t threshold = 0;
+    if (threshold_given != Py_None) {
+        threshold = PyNumber_AsSsize_t(threshold_given, PyExc_OverflowError);
+    } else if (copy == Py_None) {
+        threshold = default_copy_threshold();
+    }
     if (threshold == -1 && PyErr_Occurred() != nullptr) {
         return -1;
     }
@@ -621,14 +625,15 @@ Py_ssize_t default_copy_threshold()
     // Users assign to zmq.COPY_THRESHOLD: looked up each time. The module, once
     // imported, stays the same object.
     static PyObject* module = nullptr;
+    static PyObject* name = nullptr;
     if (module == nullptr) {
+        name = PyUnicode_InternFromString("COPY_THRESHOLD");
         module = PyImport_ImportModule("zmq");
-        if (module == nullptr) {
+        if (module == nullptr || name == nullptr) {
             return -1;
         }
     }
-    const py::object value =
-        py::reinterpret_steal<py::object>(PyObject_GetAttrString(module, "COPY_THRESHOLD"));
+    const py::object value = py::reinterpret_steal<py::object>(PyObject_GetAttr(module, name));
     return value ? PyNumber_AsSsize_t(value.ptr(), PyExc_OverflowError) : -1;
 }
 

@@ -223,6 +223,12 @@ Moved Proxy::move(Direction& direction)
 
 Moved Proxy::move_all()
 {
+    for (const Side& side : sides_) {
+        if (side.state->closed()) {
+            fail(*side.state);
+            return Moved::failed;
+        }
+    }
     if (control_ != nullptr && !obey()) {
         return Moved::failed;
     }

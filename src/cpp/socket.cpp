@@ -27,6 +27,7 @@ Socket::~Socket()
 namespace {
 
 constexpr const char* ipc_scheme = "ipc://";
+constexpr const char* inproc_scheme = "inproc://";
 
 // What methods that are not on the hot path work on.
 State& state_of(const Socket& self)
@@ -121,13 +122,16 @@ void with_endpoint(Socket& self, const py::object& address)
     if (result != 0) {
         throw_address_error(errno, endpoint, address);
     }
+    if (endpoint.compare(0, std::strlen(inproc_scheme), inproc_scheme) == 0) {
+        self.state->inproc = true;
+    }
 }
 
 void open(Socket& self, Context& context, int type)
 {
-    void* parent = context.handle();
+    const Context::Use parent(context);
     PyThreadState* thread = PyEval_SaveThread();
-    void* handle = zmq_socket(parent, type);
+    void* handle = zmq_socket(parent.handle(), type);
     const int error = errno;
     PyEval_RestoreThread(thread);
     if (handle == nullptr) {
@@ -154,8 +158,16 @@ int type_of(State& state)
     int type = -1;
     std::size_t size = sizeof type;
     const Entered entered(state);
-    if (!entered || zmq_getsockopt(state.handle(), ZMQ_TYPE, &type, &size) != 0) {
-        raise_error_about(ENOTSOCK, "there is no libzmq socket at this address");
+    if (!entered) {
+        throw_refused(state);
+    }
+    if (zmq_getsockopt(state.handle(), ZMQ_TYPE, &type, &size) != 0) {
+        const int error = zmq_errno();
+        if (error == ENOTSOCK) {
+            raise_error_about(error, "there is no libzmq socket at this address");
+        } else {
+            raise_error(error);
+        }
         throw py::error_already_set();
     }
     return type;
@@ -299,7 +311,6 @@ void set_up_type(PyHeapTypeObject* type)
     set_up_instance<Socket, initialise>(type);
     type->ht_type.tp_flags |= Py_TPFLAGS_HAVE_GC;
     type->ht_type.tp_traverse = socket_traverse;
-    type->ht_type.tp_getattro = socket_getattr;
     type->ht_type.tp_setattro = socket_setattr;
 }
 
@@ -341,7 +352,8 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
     if (!before.empty() && !socket.context.is_none()) {
         // libzmq tells the old monitor's peer that it stops, and waits for ever
         // where there is none: be one. A second peer is turned away.
-        listener = zmq_socket(socket.context.cast<Context&>().handle(), ZMQ_PAIR);
+        const Context::Use parent(socket.context.cast<Context&>());
+        listener = zmq_socket(parent.handle(), ZMQ_PAIR);
         const int no_linger = 0;
         zmq_setsockopt(listener, ZMQ_LINGER, &no_linger, sizeof no_linger);
         zmq_connect(listener, before.c_str());

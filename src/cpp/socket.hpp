@@ -54,8 +54,7 @@ bool set_socket_option(Socket& socket, int option, PyObject* value);
 // Python exception.
 bool monitor_socket(Socket& socket, const std::string& endpoint, int events);
 
-// Attribute access: options by name, in any case.
-PyObject* socket_getattr(PyObject* self, PyObject* name);
+// Assigning to attributes: options in any case, and what a class declares.
 int socket_setattr(PyObject* self, PyObject* name, PyObject* value);
 
 // What the other files add to the class.

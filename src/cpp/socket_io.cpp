@@ -179,9 +179,24 @@ bool run(State& state, int events, int timeout_option, bool may_wait, Call& atte
     return false;
 }
 
+// A thread of this process that sleeps wants the GIL as soon as the message wakes
+// it: with the GIL in our hand it would wake in vain, on one processor every time.
+template <class Call>
+int attempt_without_gil(State& state, Call& attempt)
+{
+    const ReleaseGil released;
+    const Entered entered(state, Gil::released);
+    return entered ? attempt() : -1;
+}
+
 template <class Call>
 bool run_send(State& state, int flags, Call attempt)
 {
+    if (inproc_sleepers.load(std::memory_order_relaxed) > 0 &&
+        state.inproc.load(std::memory_order_relaxed) &&
+        attempt_without_gil(state, attempt) >= 0) {
+        return true;
+    }
     return run(state, ZMQ_POLLOUT, ZMQ_SNDTIMEO, (flags & ZMQ_DONTWAIT) == 0, attempt);
 }
 

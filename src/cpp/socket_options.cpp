@@ -3,6 +3,7 @@
 #include "errors.hpp"
 #include "socket.hpp"
 
+#include <cctype>
 #include <cerrno>
 #include <cstdint>
 #include <string>
@@ -282,18 +283,13 @@ PyObject* native_unsubscribe = nullptr;
 PyObject* get_name = nullptr;
 PyObject* set_name = nullptr;
 
-PyObject* native_getattribute = nullptr;
-PyObject* native_getattr = nullptr;
-PyObject* getattribute_name = nullptr;
-PyObject* getattr_name = nullptr;
-
 // What the type has under a name: borrowed, from the interpreter's cache.
 PyObject* of_type(PyObject* self, PyObject* name)
 {
     return _PyType_Lookup(Py_TYPE(self), name);
 }
 
-// Options are found in lower and upper case at once, in other spellings here.
+// For spellings that are neither lower nor upper case.
 int option_in_any_case(PyObject* name)
 {
     const py::object upper =
@@ -305,14 +301,13 @@ int option_in_any_case(PyObject* name)
     return socket_option_number(upper.ptr());
 }
 
-PyObject* no_such_option(PyObject* self, PyObject* name)
+void no_such_option(PyObject* self, PyObject* name)
 {
     PyErr_Format(PyExc_AttributeError, "'%s' has no attribute or socket option '%U'",
                  Py_TYPE(self)->tp_name, name);
-    return nullptr;
 }
 
-PyObject* get_as_attribute(PyObject* self, PyObject* name, int option)
+PyObject* get_as_attribute(PyObject* self, const char* name, int option)
 {
     PyObject* value = nullptr;
     if (of_type(self, get_name) == native_get) {
@@ -328,7 +323,7 @@ PyObject* get_as_attribute(PyObject* self, PyObject* name, int option)
     py::error_already_set error;
     const py::object code = py::getattr(error.value(), "errno", py::none());
     if (!code.is_none() && code.equal(py::int_(EINVAL))) {
-        PyErr_Format(PyExc_AttributeError, "%U attribute is write-only", name);
+        PyErr_Format(PyExc_AttributeError, "%s attribute is write-only", name);
     } else {
         error.restore();
     }
@@ -408,42 +403,20 @@ bool set_socket_option(Socket& socket, int option, PyObject* value)
                                      : set_int32(state, option, value);
 }
 
-PyObject* socket_getattr(PyObject* self, PyObject* name)
-{
-    const int option = socket_option_number(name);
-    if (option >= 0 && of_type(self, name) == nullptr) {
-        return get_as_attribute(self, name, option);
-    }
-    PyObject* value = PyObject_GenericGetAttr(self, name);
-    if (value != nullptr || PyErr_ExceptionMatches(PyExc_AttributeError) == 0 ||
-        of_type(self, name) != nullptr) {
-        return value;
-    }
-    PyErr_Clear();
-    const int spelled_otherwise = option_in_any_case(name);
-    return spelled_otherwise >= 0 ? get_as_attribute(self, name, spelled_otherwise)
-                                  : no_such_option(self, name);
-}
-
 int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
 {
-    if (value == nullptr) {
-        return PyObject_GenericSetAttr(self, name, value);
-    }
-    const int option = socket_option_number(name);
     PyObject* attribute = of_type(self, name);
     // subscribe is a method, but also an option that programs assign to.
-    const bool topic = attribute != nullptr &&
-                       (attribute == native_subscribe || attribute == native_unsubscribe);
-    if (option >= 0 && (attribute == nullptr || topic)) {
-        if (topic && PyUnicode_Check(value)) {
-            const py::object bytes =
-                py::reinterpret_steal<py::object>(PyUnicode_AsUTF8String(value));
-            return bytes ? set_as_attribute(self, option, bytes.ptr()) : -1;
+    if (value != nullptr && attribute != nullptr &&
+        (attribute == native_subscribe || attribute == native_unsubscribe)) {
+        const int option = socket_option_number(name);
+        if (!PyUnicode_Check(value)) {
+            return set_as_attribute(self, option, value);
         }
-        return set_as_attribute(self, option, value);
+        const py::object bytes = py::reinterpret_steal<py::object>(PyUnicode_AsUTF8String(value));
+        return bytes ? set_as_attribute(self, option, bytes.ptr()) : -1;
     }
-    if (attribute != nullptr) {
+    if (value == nullptr || attribute != nullptr) {
         return PyObject_GenericSetAttr(self, name, value);
     }
     try {
@@ -454,9 +427,9 @@ int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
         raise_current_exception();
         return -1;
     }
-    const int spelled_otherwise = option_in_any_case(name);
-    if (spelled_otherwise >= 0) {
-        return set_as_attribute(self, spelled_otherwise, value);
+    const int option = option_in_any_case(name);
+    if (option >= 0) {
+        return set_as_attribute(self, option, value);
     }
     no_such_option(self, name);
     return -1;
@@ -464,50 +437,62 @@ int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
 
 namespace {
 
-PyObject* socket_getattr_method(PyObject* self, PyObject* name)
+// Each option is a pair of data descriptors, its name in lower and in upper case,
+// and the type's own attribute look-up stays Python's: with another, CPython can
+// neither find methods the fast way nor specialise calls of them, which costs more
+// than a small send.
+struct OptionDescriptor {
+    std::string name;  // as it is spelt here
+    int option;
+    PyGetSetDef definition{};
+};
+
+PyObject* get_descriptor(PyObject* self, void* closure)
 {
-    return socket_getattr(self, name);
+    const auto& descriptor = *static_cast<const OptionDescriptor*>(closure);
+    return get_as_attribute(self, descriptor.name.c_str(), descriptor.option);
 }
 
-// Python gives every subclass of a class with __getattr__ its own slow lookup,
-// which would find our method a second time. Those that define neither
-// __getattr__ nor __getattribute__ get the native one back.
-PyObject* socket_init_subclass(PyObject* type, PyObject*, PyObject*)
+int set_descriptor(PyObject* self, PyObject* value, void* closure)
 {
-    auto* made = reinterpret_cast<PyTypeObject*>(type);
-    if (_PyType_Lookup(made, getattribute_name) == native_getattribute &&
-        _PyType_Lookup(made, getattr_name) == native_getattr) {
-        made->tp_getattro = socket_getattr;
-        PyType_Modified(made);
+    const auto& descriptor = *static_cast<const OptionDescriptor*>(closure);
+    if (value == nullptr) {
+        PyErr_Format(PyExc_AttributeError, "cannot delete the socket option %s",
+                     descriptor.name.c_str());
+        return -1;
     }
-    Py_RETURN_NONE;
+    return set_as_attribute(self, descriptor.option, value);
 }
 
-PyMethodDef getattr_definition = {
-    "__getattr__", socket_getattr_method, METH_O,
-    "__getattr__($self, key, /)\n--\n\nA socket option by its name, in any case."};
-PyMethodDef init_subclass_definition = {
-    "__init_subclass__",
-    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&socket_init_subclass)),
-    METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr};
-
-// Straight into the dictionary: assigning to the class would replace tp_getattro.
-void install_getattr(PyTypeObject* type)
+void install_descriptor(PyTypeObject* type, std::string name, int option)
 {
-    getattribute_name = PyUnicode_InternFromString("__getattribute__");
-    getattr_name = PyUnicode_InternFromString("__getattr__");
-    const auto method =
-        py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &getattr_definition));
-    const auto init_subclass =
-        py::reinterpret_steal<py::object>(PyDescr_NewClassMethod(type, &init_subclass_definition));
-    if (!method || !init_subclass ||
-        PyDict_SetItemString(type->tp_dict, "__getattr__", method.ptr()) != 0 ||
-        PyDict_SetItemString(type->tp_dict, "__init_subclass__", init_subclass.ptr()) != 0) {
+    if (PyDict_GetItemString(type->tp_dict, name.c_str()) != nullptr) {
+        return;  // a method or property: subscribe, type
+    }
+    // Lives as long as the type: for ever.
+    auto* descriptor = new OptionDescriptor{std::move(name), option};
+    descriptor->definition = {descriptor->name.c_str(), get_descriptor, set_descriptor,
+                              "A socket option, see zmq_getsockopt(3) and zmq_setsockopt(3).",
+                              descriptor};
+    const auto made =
+        py::reinterpret_steal<py::object>(PyDescr_NewGetSet(type, &descriptor->definition));
+    if (!made ||
+        PyDict_SetItemString(type->tp_dict, descriptor->name.c_str(), made.ptr()) != 0) {
         throw py::error_already_set();
     }
+}
+
+void install_descriptors(PyTypeObject* type)
+{
+    for (const Row& row : socket_options) {
+        std::string lower(row.name);
+        for (char& letter : lower) {
+            letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+        }
+        install_descriptor(type, row.name, row.value);
+        install_descriptor(type, std::move(lower), row.value);
+    }
     PyType_Modified(type);
-    native_getattr = method.ptr();
-    native_getattribute = _PyType_Lookup(type, getattribute_name);
 }
 
 }  // namespace
@@ -515,7 +500,7 @@ void install_getattr(PyTypeObject* type)
 void install_socket_options(py::handle type)
 {
     install_methods(type, methods);
-    install_getattr(reinterpret_cast<PyTypeObject*>(type.ptr()));
+    install_descriptors(reinterpret_cast<PyTypeObject*>(type.ptr()));
     PyObject* attributes = reinterpret_cast<PyTypeObject*>(type.ptr())->tp_dict;
     const auto attribute = [&](const char* name) {
         return py::reinterpret_borrow<py::object>(PyDict_GetItemString(attributes, name))
@@ -528,18 +513,6 @@ void install_socket_options(py::handle type)
     native_unsubscribe = attribute("unsubscribe");
     get_name = PyUnicode_InternFromString("get");
     set_name = PyUnicode_InternFromString("set");
-    py::setattr(type, "__dir__", py::cpp_function(
-                                     [](const py::object& self) {
-                                         py::list names =
-                                             py::module_::import("builtins")
-                                                 .attr("object")
-                                                 .attr("__dir__")(self);
-                                         for (const Row& row : socket_options) {
-                                             names.append(row.name);
-                                         }
-                                         return names;
-                                     },
-                                     py::is_method(type), "Attributes, and the names of options."));
 }
 
 }  // namespace cppyzmq

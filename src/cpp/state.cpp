@@ -19,6 +19,7 @@
 namespace cppyzmq {
 
 std::atomic<unsigned> process_generation{0};
+std::atomic<int> inproc_sleepers{0};
 
 namespace {
 
@@ -27,6 +28,9 @@ namespace {
 struct Registry {
     std::mutex mutex;
     std::unordered_map<void*, std::weak_ptr<State>> states;
+    // Those of the parent process. They are never closed here, so that nothing else
+    // gets their addresses.
+    std::unordered_map<void*, std::weak_ptr<State>> inherited;
 };
 
 struct WakePool {
@@ -66,7 +70,9 @@ void after_fork_in_child()
     process_generation.fetch_add(1);
     wake_pool().first = nullptr;
     wake_pool().mutex.unlock();
+    registry().inherited.merge(registry().states);
     registry().states.clear();
+    inproc_sleepers.store(0);
     registry().mutex.unlock();
 }
 
@@ -157,8 +163,12 @@ WakeLease::~WakeLease()
     pool.first = wake_;
 }
 
-State::State(void* handle) : handle_(handle), generation_(process_generation.load())
+State::State(void* handle, bool inherited)
+    : handle_(handle), generation_(process_generation.load() - (inherited ? 1U : 0U))
 {
+    if (inherited) {
+        return;
+    }
     // A thread-safe socket has no such descriptor (EINVAL): fd_ stays -1.
     std::size_t size = sizeof fd_;
     if (zmq_getsockopt(handle, ZMQ_FD, &fd_, &size) != 0) {
@@ -190,6 +200,9 @@ std::shared_ptr<State> State::shadowed(void* handle)
     Registry& table = registry();
     {
         const std::lock_guard<std::mutex> guard(table.mutex);
+        if (table.inherited.count(handle) != 0) {
+            return std::make_shared<State>(handle, true);
+        }
         const auto found = table.states.find(handle);
         if (found != table.states.end()) {
             auto state = found->second.lock();

@@ -27,6 +27,9 @@ namespace cppyzmq {
 // to the parent, and is never handed to libzmq here.
 extern std::atomic<unsigned> process_generation;
 
+// How many threads sleep on a socket that has an inproc endpoint.
+extern std::atomic<int> inproc_sleepers;
+
 // A descriptor that ends somebody's poll(2). Leased from a pool.
 class Wake {
 public:
@@ -80,7 +83,8 @@ public:
     // a new one.
     static std::shared_ptr<State> shadowed(void* handle);
 
-    explicit State(void* handle);
+    // `inherited` over fork: libzmq is not asked about it.
+    explicit State(void* handle, bool inherited = false);
     ~State();
     State(const State&) = delete;
     State& operator=(const State&) = delete;
@@ -155,6 +159,8 @@ public:
     bool mid_send = false;
     // Inside only: where the socket is monitored, or empty.
     std::string monitor_endpoint;
+    // It has had an inproc endpoint: its peers may be threads of this process.
+    std::atomic<bool> inproc{false};
 
 private:
     static constexpr std::uintptr_t held_ = 1;

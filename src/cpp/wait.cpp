@@ -111,7 +111,12 @@ Waited wait_without_gil(State& state, Wake& wake, int events, const Deadline& de
         inside.leave();
         pollfd items[] = {{state.fd(), POLLIN, 0}, {wake.descriptor(), POLLIN, 0}};
         const bool blind = state.fd() < 0;
-        if (!sleep_on(items, 2, blind ? Deadline(no_descriptor_interval_ms) : deadline)) {
+        const bool inproc = state.inproc.load(std::memory_order_relaxed);
+        inproc_sleepers.fetch_add(inproc ? 1 : 0);
+        const bool slept =
+            sleep_on(items, 2, blind ? Deadline(no_descriptor_interval_ms) : deadline);
+        inproc_sleepers.fetch_sub(inproc ? 1 : 0);
+        if (!slept) {
             const Entered back(state, Gil::released, &waiter);
             if (back) {
                 state.unlink(waiter);
