@@ -201,7 +201,12 @@ else()
   target_include_directories(cppyzmq_libzmq SYSTEM INTERFACE ${libzmq_include_dirs})
   target_link_libraries(cppyzmq_libzmq INTERFACE libzmq-static)
   target_compile_definitions(cppyzmq_libzmq INTERFACE ZMQ_STATIC ZMQ_NO_EXPORT)
-  list(APPEND CPPYZMQ_LTO_TARGETS libzmq-static)
+  foreach(target libzmq-static objects) # what libzmq calls its archive and what the archive is made of
+    if(TARGET ${target})
+      list(APPEND CPPYZMQ_LTO_TARGETS ${target})
+      target_compile_options(${target} PRIVATE $<$<NOT:$<BOOL:${MSVC}>>:-w>) # its warnings are not ours
+    endif()
+  endforeach()
 endif()
 
 # cppzmq's headers.

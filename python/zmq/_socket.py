@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from errno import EACCES, EADDRINUSE, ENOENT, ENOTSOCK
+from functools import cache
 from itertools import count
 from operator import index
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from zmq._context import Context
     from zmq._typing import MessagePart
+    from zmq.utils.monitor import MonitorEvents
 
     _Given = TypeVar("_Given")
     _Loaded = TypeVar("_Loaded")
@@ -76,6 +78,21 @@ def _socket_type(number: int) -> SocketType:
     except ValueError:
         # Newer than this package.
         return number  # type: ignore[return-value]
+
+
+@cache
+def _jsonapi() -> Any:
+    # Imported when first needed: half of all programs never do.
+    from zmq.utils import jsonapi
+
+    return jsonapi
+
+
+@cache
+def _pickle() -> Any:
+    import pickle
+
+    return pickle
 
 
 class _SocketContext(Generic[_SocketT_co]):
@@ -527,13 +544,10 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         MessageTracker or None
             What :meth:`send` returns.
         """
-        import pickle
-
+        data = _pickle().dumps(obj, protocol)
         if not kwargs:
-            return self.send(pickle.dumps(obj, protocol), flags=flags)
-        sent: _core.MessageTracker | None = self.send(
-            pickle.dumps(obj, protocol), flags=flags, **kwargs
-        )
+            return self.send(data, flags)
+        sent: _core.MessageTracker | None = self.send(data, flags=flags, **kwargs)
         return sent
 
     def recv_pyobj(self, flags: int = 0) -> Any:
@@ -562,11 +576,9 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         pickle.UnpicklingError
             It is no pickle.
         """
-        return self._deserialize(self.recv(flags=flags), self._load_pyobj)
+        return self._deserialize(self.recv(flags), self._load_pyobj)
 
     def _load_pyobj(self, part: bytes) -> Any:
-        import pickle
-
         if len(part) == _MONITOR_EVENT_BYTES and self.type == PAIR and self.get(RCVMORE):
             # Monitors send one event, a single bit. So one of the two bytes is 0, and no pickle
             # starts so: 0 is no opcode, nor is any single bit but 0x80, and what follows that one
@@ -577,7 +589,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
 
                 # Natively, since it is there already: an asynchronous recv would be a Future.
                 return parse_monitor_message([part, _core.Socket.recv(self)])
-        return pickle.loads(part)
+        return _pickle().loads(part)
 
     def send_json(self, obj: Any, flags: int = 0, **kwargs: Any) -> _core.MessageTracker | None:
         """Send an object as JSON.
@@ -596,10 +608,9 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         MessageTracker or None
             What :meth:`send` returns.
         """
-        from zmq.utils.jsonapi import dumps
-
+        dumps = _jsonapi().dumps
         if not kwargs:
-            return self.send(dumps(obj), flags=flags)
+            return self.send(dumps(obj), flags)
         addressed = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
         sent: _core.MessageTracker | None = self.send(
             dumps(obj, **kwargs), flags=flags, **addressed
@@ -628,9 +639,8 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         ValueError
             It is no JSON.
         """
-        from zmq.utils.jsonapi import loads
-
-        return self._deserialize(self.recv(flags=flags), lambda part: loads(part, **kwargs))
+        loads = _jsonapi().loads
+        return self._deserialize(self.recv(flags), lambda part: loads(part, **kwargs))
 
     def send_serialized(
         self,
@@ -727,6 +737,24 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         monitor._warn_unclosed = False
         monitor.connect(addr)
         return monitor
+
+    def monitor_events(self, events: int | None = None) -> MonitorEvents:
+        """Iterate over what happens to this socket's connections.
+
+        Parameters
+        ----------
+        events
+            The events that are wanted, combined with ``|``; None means all.
+
+        Returns
+        -------
+        MonitorEvents
+            An iterator, also an asynchronous one, of
+            :class:`zmq.utils.monitor.MonitorEvent`; it ends with the socket.
+        """
+        from zmq.utils.monitor import monitor_events
+
+        return monitor_events(self, events)
 
     def disable_monitor(self) -> None:
         """Stop to monitor this socket. The PAIR socket receives MONITOR_STOPPED as the last."""

@@ -160,8 +160,7 @@ void register_constants(py::module_& module)
     make_enum<ReconnectStop>(module, "ReconnectStop", plain,
                              "When to stop reconnecting (ZMQ_RECONNECT_STOP).", reconnect_stops);
     make_enum<RouterNotify>(module, "RouterNotify", plain,
-                            "Which peers a ROUTER announces (ZMQ_ROUTER_NOTIFY).",
-                            router_notifies);
+                            "Which peers a ROUTER announces (ZMQ_ROUTER_NOTIFY).", router_notifies);
     cache_members(socket_type_members, module.attr("SocketType"), false);
     cache_members(poll_event_members, module.attr("PollEvent"), true);
     module.def("option_type", &option_type_name, py::arg("option"),

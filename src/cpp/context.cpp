@@ -58,8 +58,7 @@ public:
     {
         const std::lock_guard<std::mutex> guard(mutex_);
         const auto found = entries_.find(handle);
-        if (found != entries_.end() && state.use_count() == 1 &&
-            found->second.lock() == state) {
+        if (found != entries_.end() && state.use_count() == 1 && found->second.lock() == state) {
             entries_.erase(found);
         }
     }
@@ -125,9 +124,8 @@ void* new_context(int io_threads)
     if (zmq_ctx_set(handle, ZMQ_IO_THREADS, io_threads) != 0) {
         const int error = zmq_errno();
         zmq_ctx_term(handle);
-        throw_raised(
-            raise_error_about(error, "io_threads=" + std::to_string(io_threads) +
-                                         "; 0 or more threads are possible"));
+        throw_raised(raise_error_about(error, "io_threads=" + std::to_string(io_threads) +
+                                                  "; 0 or more threads are possible"));
     }
     return handle;
 }
@@ -141,8 +139,7 @@ void Context::open(int io_threads, std::uintptr_t shadow)
     }
     handle_ = shadow != 0 ? reinterpret_cast<void*>(shadow) : new_context(io_threads);
     shadow_ = shadow != 0;
-    state_ =
-        shadow_ ? context_table().shadowed(handle_) : context_table().made(handle_);
+    state_ = shadow_ ? context_table().shadowed(handle_) : context_table().made(handle_);
 }
 
 Context::~Context()
@@ -198,9 +195,9 @@ void Context::set(int option, int value)
 {
     const Use context(*this);
     if (zmq_ctx_set(context.handle(), option, value) != 0) {
-        throw_raised(raise_error_about(
-            zmq_errno(), "context option " + std::to_string(option) + " does not accept " +
-                             std::to_string(value)));
+        throw_raised(raise_error_about(zmq_errno(), "context option " + std::to_string(option) +
+                                                        " does not accept " +
+                                                        std::to_string(value)));
     }
 }
 
@@ -306,7 +303,7 @@ ZMQError
             [](const Context& self, const py::object& option) {
                 return self.get(checked_int(option, "option"));
             },
-            py::arg("option"), R"doc(get($self, option)
+            py::arg("option"), R"doc(get($record, self, option)
 --
 
 Get a context option (zmq_ctx_get(3)).
@@ -325,7 +322,7 @@ ZMQError
             [](Context& self, const py::object& option, const py::object& value) {
                 self.set(checked_int(option, "option"), checked_int(value, "optval"));
             },
-            py::arg("option"), py::arg("optval"), R"doc(set($self, option, optval)
+            py::arg("option"), py::arg("optval"), R"doc(set($record, self, option, optval)
 --
 
 Set a context option (zmq_ctx_set(3)).
@@ -343,13 +340,13 @@ ZMQError
     EINVAL: no such option or value; EFAULT: the context is terminated.
 TypeError
     The value is not an int.)doc")
-        .def("shutdown", &Context::shutdown, R"doc(shutdown($self)
+        .def("shutdown", &Context::shutdown, R"doc(shutdown($record, self)
 --
 
 End every call on its sockets with ContextTerminated (zmq_ctx_shutdown(3)).
 
 term() still has to be called.)doc")
-        .def("term", &Context::term, R"doc(term($self)
+        .def("term", &Context::term, R"doc(term($record, self)
 --
 
 Close the context (zmq_ctx_term(3)).

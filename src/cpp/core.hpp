@@ -18,6 +18,7 @@ void register_frame(py::module_& module);
 void register_context(py::module_& module);
 void register_socket(py::module_& module);
 void register_watch(py::module_& module);
+void register_awaitable(py::module_& module);
 void register_poll(py::module_& module);
 void register_poller(py::module_& module);
 void register_proxy(py::module_& module);

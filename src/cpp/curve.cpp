@@ -26,8 +26,7 @@ py::tuple curve_keypair()
 
 std::string bytes_of(const py::object& buffer)
 {
-    const py::object bytes =
-        py::reinterpret_steal<py::object>(PyBytes_FromObject(buffer.ptr()));
+    const py::object bytes = py::reinterpret_steal<py::object>(PyBytes_FromObject(buffer.ptr()));
     if (!bytes) {
         throw py::error_already_set();
     }
@@ -36,9 +35,8 @@ std::string bytes_of(const py::object& buffer)
 
 py::bytes curve_public(const py::object& secret_key)
 {
-    const std::string text = PyUnicode_Check(secret_key.ptr()) != 0
-                                 ? secret_key.cast<std::string>()
-                                 : bytes_of(secret_key);
+    const std::string text = PyUnicode_Check(secret_key.ptr()) != 0 ? secret_key.cast<std::string>()
+                                                                    : bytes_of(secret_key);
     if (text.size() != key_length) {
         throw py::value_error("a secret key is 40 bytes of Z85 text, got " +
                               std::to_string(text.size()));

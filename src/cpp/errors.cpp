@@ -59,17 +59,17 @@ PyObject* raise_error(int number, const std::string& message)
     const bool again = number == EAGAIN;
     py::object value = again ? py::reinterpret_borrow<py::object>(classes.eagain)
                              : py::reinterpret_steal<py::object>(PyLong_FromLong(number));
-    py::object arguments = again ? py::reinterpret_borrow<py::object>(classes.eagain_arguments)
-                                 : py::reinterpret_steal<py::object>(
-                                       value ? PyTuple_Pack(1, value.ptr()) : nullptr);
+    py::object arguments =
+        again ? py::reinterpret_borrow<py::object>(classes.eagain_arguments)
+              : py::reinterpret_steal<py::object>(value ? PyTuple_Pack(1, value.ptr()) : nullptr);
     if (!arguments) {
         return nullptr;
     }
     // Made without __init__: a third of the cost, and this is the path of every
     // receive that finds nothing.
     auto* python_type = reinterpret_cast<PyTypeObject*>(type);
-    py::object error =
-        py::reinterpret_steal<py::object>(python_type->tp_new(python_type, arguments.ptr(), nullptr));
+    py::object error = py::reinterpret_steal<py::object>(
+        python_type->tp_new(python_type, arguments.ptr(), nullptr));
     if (!error || PyObject_SetAttr(error.ptr(), classes.errno_name, value.ptr()) < 0) {
         return nullptr;
     }
@@ -106,16 +106,16 @@ PyObject* raise_closed_context()
 
 PyObject* raise_foreign_socket()
 {
-    return raise_error_about(
-        ENOTSOCK, "the socket belongs to the process that this one was forked from; "
-                  "make a new Context and socket in this process");
+    return raise_error_about(ENOTSOCK,
+                             "the socket belongs to the process that this one was forked from; "
+                             "make a new Context and socket in this process");
 }
 
 PyObject* raise_foreign_context()
 {
-    return raise_error_about(
-        EFAULT, "the context belongs to the process that this one was forked from; "
-                "make a new Context in this process");
+    return raise_error_about(EFAULT,
+                             "the context belongs to the process that this one was forked from; "
+                             "make a new Context in this process");
 }
 
 PyObject* raise_not_done()
@@ -150,9 +150,10 @@ void register_errors(py::module_& module)
     if (PyErr_Occurred() != nullptr) {
         throw py::error_already_set();
     }
-    module.def("register_errors", &register_classes, py::arg("ZMQError"), py::arg("Again"),
-               py::arg("ContextTerminated"), py::arg("InterruptedSystemCall"),
-               py::arg("NotDone"), R"doc(register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone)
+    module.def(
+        "register_errors", &register_classes, py::arg("ZMQError"), py::arg("Again"),
+        py::arg("ContextTerminated"), py::arg("InterruptedSystemCall"), py::arg("NotDone"),
+        R"doc(register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone)
 --
 
 Hand the exception classes over; zmq.error does, once.)doc");

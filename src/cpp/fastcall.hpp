@@ -40,8 +40,7 @@ public:
             return false;
         }
         for (std::size_t index = 0; index < count; ++index) {
-            values[index] =
-                static_cast<Py_ssize_t>(index) < given ? arguments[index] : nullptr;
+            values[index] = static_cast<Py_ssize_t>(index) < given ? arguments[index] : nullptr;
         }
         if (keywords != nullptr && !read_keywords(arguments + given, keywords, values)) {
             return false;
@@ -142,8 +141,7 @@ using FastFunction = PyObject* (*)(PyObject* self, PyObject* const* arguments, P
 
 // Nothing may be thrown out of a C function: what is, becomes a Python exception.
 template <FastFunction function>
-PyObject* no_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                   PyObject* keywords)
+PyObject* no_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords)
 {
     try {
         return function(self, arguments, count, keywords);
@@ -156,8 +154,7 @@ PyObject* no_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
 template <FastFunction function>
 constexpr PyMethodDef fast_method(const char* name, const char* doc)
 {
-    return {name,
-            reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&no_throw<function>)),
+    return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&no_throw<function>)),
             METH_FASTCALL | METH_KEYWORDS, doc};
 }
 

@@ -304,8 +304,8 @@ PyObject* get_by_number(Frame* self, int option)
         case number::group:
             return get_group(self);
         case number::probe_router:
-            return raise_error_about(
-                EINVAL, "PROBE_ROUTER is a socket option, not a property of messages");
+            return raise_error_about(EINVAL,
+                                     "PROBE_ROUTER is a socket option, not a property of messages");
         case ZMQ_MORE:
             return PyLong_FromLong(self->more ? 1 : 0);
         default:
@@ -443,9 +443,8 @@ PyObject* frame_repr(PyObject* object)
     if (!start) {
         return nullptr;
     }
-    const py::object module =
-        py::reinterpret_steal<py::object>(PyObject_GetAttrString(
-            reinterpret_cast<PyObject*>(Py_TYPE(object)), "__module__"));
+    const py::object module = py::reinterpret_steal<py::object>(
+        PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), "__module__"));
     if (!module) {
         return nullptr;
     }
@@ -563,8 +562,8 @@ PyGetSetDef properties[] = {
      "The MessageTracker, or None for a Frame that is not tracked.", nullptr},
     {"tracker_event", frame_tracker_event, nullptr,
      "What is set when libzmq is done with the memory, or None.", nullptr},
-    {"routing_id", frame_routing_id, frame_set_routing_id,
-     "The peer of a SERVER socket (draft).", nullptr},
+    {"routing_id", frame_routing_id, frame_set_routing_id, "The peer of a SERVER socket (draft).",
+     nullptr},
     {"group", frame_group, frame_set_group, "The group of a RADIO or DISH message (draft).",
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -656,8 +655,8 @@ bool address_part([[maybe_unused]] zmq::message_t& part, PyObject* routing_id, P
     }
     if (group != nullptr && group != Py_None) {
 #if CPPYZMQ_DRAFTS
-        const char* text = PyBytes_Check(group) ? PyBytes_AS_STRING(group)
-                                                : PyUnicode_AsUTF8(group);
+        const char* text =
+            PyBytes_Check(group) ? PyBytes_AS_STRING(group) : PyUnicode_AsUTF8(group);
         if (text == nullptr) {
             return false;
         }

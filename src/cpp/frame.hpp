@@ -10,9 +10,9 @@ namespace cppyzmq {
 struct Frame {
     PyObject_HEAD
     zmq::message_t part;
-    PyObject* data;      // what it was made from, or null
-    PyObject* bytes;     // the value of .bytes, once asked for
-    PyObject* tracker;   // a MessageTracker, or null
+    PyObject* data;     // what it was made from, or null
+    PyObject* bytes;    // the value of .bytes, once asked for
+    PyObject* tracker;  // a MessageTracker, or null
     PyObject* weak_references;
     bool more;
 };

@@ -13,13 +13,13 @@ namespace cppyzmq {
 // up and taking it back costs more than it frees (benchmarks/README.md).
 inline constexpr std::size_t release_gil_from = 32 * 1024;
 
-// Lets other Python threads run until the end of the scope. Only for scopes that
-// end in the same thread with the interpreter alive: never in wait.cpp, where a
-// daemon thread is unwound at exit.
+// Lets other Python threads run until the end of the scope. At interpreter exit a
+// daemon thread is unwound inside PyEval_RestoreThread: the destructor lets that
+// pass. Not for wait.cpp, where something is linked meanwhile.
 class ReleaseGil {
 public:
     ReleaseGil() : state_(PyEval_SaveThread()) {}
-    ~ReleaseGil() { PyEval_RestoreThread(state_); }
+    ~ReleaseGil() noexcept(false) { PyEval_RestoreThread(state_); }
     ReleaseGil(const ReleaseGil&) = delete;
     ReleaseGil& operator=(const ReleaseGil&) = delete;
 

@@ -57,11 +57,35 @@ int init_instance(PyObject* self, PyObject* arguments, PyObject* keywords)
     }
 }
 
+// pybind11's traverse visits the __dict__. Since Python 3.11 so does that of a class
+// derived in Python, before it calls ours; visited twice, it looks as if somebody
+// outside had it, and a cycle through it is never collected.
+inline int traverse_instance(PyObject* object, traverseproc own, visitproc visit, void* arg)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    if (Py_TYPE(object)->tp_traverse != own) {
+        Py_VISIT(Py_TYPE(object));
+        return 0;
+    }
+#else
+    static_cast<void>(own);
+#endif
+    return py::detail::pybind11_traverse(object, visit, arg);
+}
+
+inline int traverse_attributes(PyObject* object, visitproc visit, void* arg)
+{
+    return traverse_instance(object, traverse_attributes, visit, arg);
+}
+
 template <class Object, void (*fill)(Object&, const py::args&, const py::kwargs&)>
 void set_up_instance(PyHeapTypeObject* type)
 {
     type->ht_type.tp_new = new_instance<Object>;
     type->ht_type.tp_init = init_instance<Object, fill>;
+    if (type->ht_type.tp_traverse != nullptr) {
+        type->ht_type.tp_traverse = traverse_attributes;
+    }
 }
 
 inline py::metaclass plain_metaclass()

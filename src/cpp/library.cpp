@@ -42,8 +42,8 @@ Parameters
 capability
     'ipc', 'pgm', 'tipc', 'norm', 'curve', 'gssapi', 'draft', 'ws', 'wss'.)doc");
     module.def(
-        "strerror", [](int number) { return std::string(zmq_strerror(number)); },
-        py::arg("errno"), R"doc(strerror(errno)
+        "strerror", [](int number) { return std::string(zmq_strerror(number)); }, py::arg("errno"),
+        R"doc(strerror(errno)
 --
 
 The text of an errno of libzmq (zmq_strerror(3)).)doc");

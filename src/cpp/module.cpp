@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used())
     cppyzmq::register_context(module);
     cppyzmq::register_socket(module);
     cppyzmq::register_watch(module);
+    cppyzmq::register_awaitable(module);
     cppyzmq::register_poll(module);
     cppyzmq::register_poller(module);
     cppyzmq::register_proxy(module);

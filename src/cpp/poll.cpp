@@ -351,7 +351,8 @@ py::object zmq_poll_function(const py::object& sockets, const py::object& timeou
 
 void register_poll(py::module_& module)
 {
-    module.def("zmq_poll", &zmq_poll_function, py::arg("sockets"), py::arg("timeout") = -1, R"doc(zmq_poll(sockets, timeout=-1)
+    module.def("zmq_poll", &zmq_poll_function, py::arg("sockets"), py::arg("timeout") = -1,
+               R"doc(zmq_poll(sockets, timeout=-1)
 --
 
 Wait until one of several sockets or files is ready (zmq_poll(3)).

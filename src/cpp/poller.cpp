@@ -61,7 +61,7 @@ private:
         std::shared_ptr<State> state;
         int descriptor = -1;  // of a file, or our duplicate of the socket's
         int events = 0;
-        int known = 0;        // what the socket last answered, whatever was asked
+        int known = 0;  // what the socket last answered, whatever was asked
         std::uint32_t operations = 0;
         bool look = true;
         bool linked = false;
@@ -504,7 +504,8 @@ void register_poller(py::module_& module)
                             py::custom_type_setup(set_up_instance<Poller, initialise>), R"doc(
 Waits for several sockets and files at once (zmq_poll(3)).)doc");
     const py::object both = module.attr("PollEvent")(ZMQ_POLLIN | ZMQ_POLLOUT);
-    type.def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both, R"doc(register($self, socket, flags=3)
+    type.def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both,
+             R"doc(register($record, self, socket, flags=3)
 --
 
 Add a socket or file, or change the events of one that is there.
@@ -516,11 +517,12 @@ socket
 flags
     POLLIN, POLLOUT, POLLERR; 0 removes it.)doc")
         .def("modify", &register_socket_in, py::arg("socket"), py::arg("flags") = both,
-             R"doc(modify($self, socket, flags=3)
+             R"doc(modify($record, self, socket, flags=3)
 --
 
 Change the events of a socket or file, as register() does.)doc")
-        .def("unregister", &unregister_socket, py::arg("socket"), R"doc(unregister($self, socket)
+        .def("unregister", &unregister_socket, py::arg("socket"),
+             R"doc(unregister($record, self, socket)
 --
 
 Remove a socket or file.

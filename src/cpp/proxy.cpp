@@ -8,6 +8,7 @@
 #include "socket.hpp"
 #include "wait.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -38,6 +39,7 @@ struct Side {
     Traffic received;
     Traffic sent;
     Waiter waiter;
+    int events = 0;  // as last read before a sleep
 };
 
 // One way through the proxy.
@@ -46,8 +48,8 @@ struct Direction {
     Side* to;
     std::optional<std::string> prefix;  // first part of what the monitor gets
     bool swap_ids = false;
-    Parts message{};       // received, not yet passed on
-    bool captured = false; // the capture socket has its copy of it
+    Parts message{};        // received, not yet passed on
+    bool captured = false;  // the capture socket has its copy of it
     std::uint64_t size = 0;
 };
 
@@ -69,12 +71,17 @@ private:
     bool pass_on(Direction& direction);
     // Carries out what came on the control socket. False with errno.
     bool obey();
+    bool obey(const std::string& text);
     bool reply_statistics();
 
     void link_all();
     void unlink_all();
+    // Whether something can go on that a pass did not see: reading one side's
+    // EVENTS may process what made its descriptor readable. A negative number:
+    // see errno.
+    int can_go_on();
     // False when a signal came.
-    bool sleep();
+    bool sleep(const Deadline& deadline);
     void return_messages();
     bool fail(const State& state)
     {
@@ -83,6 +90,7 @@ private:
     }
 
     static constexpr int burst_ = 200;
+    static constexpr long try_again_ms = 10;
 
     std::vector<Side> sides_;
     std::vector<Direction> directions_;
@@ -272,11 +280,21 @@ bool Proxy::obey()
     if (!entered) {
         return fail(control);
     }
-    Parts command;
-    if (receive_parts(control, command) < 0) {
-        return errno == EAGAIN || errno == EINTR;
+    for (;;) {
+        Parts command;
+        if (receive_parts(control, command) < 0) {
+            return errno == EAGAIN || errno == EINTR;
+        }
+        if (!obey(command.front().to_string())) {
+            return false;
+        }
     }
-    const std::string text = command.front().to_string();
+}
+
+// One command, inside the control socket.
+bool Proxy::obey(const std::string& text)
+{
+    State& control = *control_->state;
     bool answered = false;
     if (text == "PAUSE") {
         paused_ = true;
@@ -324,14 +342,41 @@ void Proxy::unlink_all()
     }
 }
 
-bool Proxy::sleep()
+int Proxy::can_go_on()
+{
+    // Each side once: what one of these reads processes, no other has looked for.
+    for (Side& side : sides_) {
+        const Entered entered(*side.state, Gil::released, &side.waiter);
+        if (!entered) {
+            fail(*side.state);
+            return -1;
+        }
+        side.events = side.state->events();
+        if (side.events < 0) {
+            return errno == EINTR ? 1 : -1;
+        }
+    }
+    if (control_ != nullptr && (control_->events & ZMQ_POLLIN) != 0) {
+        return 1;
+    }
+    for (const Direction& direction : directions_) {
+        const bool same = direction.from == direction.to;
+        if (!paused_ && direction.message.empty() && (direction.from->events & ZMQ_POLLIN) != 0 &&
+            (same || (direction.to->events & ZMQ_POLLOUT) != 0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+bool Proxy::sleep(const Deadline& deadline)
 {
     system_.clear();
     for (const Side& side : sides_) {
         system_.push_back({side.state->fd(), POLLIN, 0});
     }
     system_.push_back({wake_->descriptor(), POLLIN, 0});
-    const bool uninterrupted = sleep_on(system_.data(), system_.size(), Deadline(-1));
+    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline);
     if (system_.back().revents != 0) {
         wake_->drain();
     }
@@ -379,7 +424,17 @@ bool Proxy::run()
                 break;
             }
             if (moved == Moved::nothing) {
-                interrupted = !sleep();
+                const int more = can_go_on();
+                if (more < 0) {
+                    moved = Moved::failed;
+                    break;
+                }
+                // A message that was refused: its socket may say POLLOUT all the
+                // same (ROUTER), so that is not asked but tried again soon.
+                const bool refused = std::any_of(
+                    directions_.begin(), directions_.end(),
+                    [](const Direction& direction) { return !direction.message.empty(); });
+                interrupted = more == 0 && !sleep(Deadline(refused ? try_again_ms : -1));
             } else {
                 interrupted = Clock::now() > look_at_signals;
             }
@@ -435,8 +490,7 @@ void monitored_queue(const py::object& in_socket, const py::object& out_socket,
     Socket& in = socket_argument(in_socket, "in_socket");
     Socket& out = socket_argument(out_socket, "out_socket");
     Proxy proxy(in, out, &socket_argument(mon_socket, "mon_socket"), nullptr);
-    proxy.monitor(in_prefix, out_prefix,
-                  in.type == ZMQ_ROUTER && out.type == ZMQ_ROUTER);
+    proxy.monitor(in_prefix, out_prefix, in.type == ZMQ_ROUTER && out.type == ZMQ_ROUTER);
     if (!proxy.run()) {
         throw py::error_already_set();
     }
@@ -451,7 +505,8 @@ void register_proxy(py::module_& module)
         [](const py::object& frontend, const py::object& backend, const py::object& capture) {
             run_proxy(frontend, backend, capture, py::none());
         },
-        py::arg("frontend"), py::arg("backend"), py::arg("capture") = py::none(), R"doc(proxy(frontend, backend, capture=None)
+        py::arg("frontend"), py::arg("backend"), py::arg("capture") = py::none(),
+        R"doc(proxy(frontend, backend, capture=None)
 --
 
 Pass messages between two sockets until something ends it (zmq_proxy(3)).
@@ -472,7 +527,8 @@ ZMQError
 KeyboardInterrupt
     Or what else a signal handler raises.)doc");
     module.def("proxy_steerable", &run_proxy, py::arg("frontend"), py::arg("backend"),
-               py::arg("capture") = py::none(), py::arg("control") = py::none(), R"doc(proxy_steerable(frontend, backend, capture=None, control=None)
+               py::arg("capture") = py::none(), py::arg("control") = py::none(),
+               R"doc(proxy_steerable(frontend, backend, capture=None, control=None)
 --
 
 A proxy that obeys a control socket (zmq_proxy_steerable(3)).
@@ -491,9 +547,11 @@ Raises
 ------
 ContextTerminated, ZMQError, KeyboardInterrupt
     As for proxy(). Returns after TERMINATE.)doc");
-    module.def("monitored_queue", &monitored_queue, py::arg("in_socket"), py::arg("out_socket"),
-               py::arg("mon_socket"), py::arg("in_prefix") = py::bytes("in"),
-               py::arg("out_prefix") = py::bytes("out"), R"doc(monitored_queue(in_socket, out_socket, mon_socket, in_prefix=b'in', out_prefix=b'out')
+    module.def(
+        "monitored_queue", &monitored_queue, py::arg("in_socket"), py::arg("out_socket"),
+        py::arg("mon_socket"), py::arg("in_prefix") = py::bytes("in"),
+        py::arg("out_prefix") = py::bytes("out"),
+        R"doc(monitored_queue(in_socket, out_socket, mon_socket, in_prefix=b'in', out_prefix=b'out')
 --
 
 A proxy whose third socket gets every message with its direction.

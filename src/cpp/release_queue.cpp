@@ -151,14 +151,14 @@ void start_late_drainer()
     }
 }
 
-const int fork_handlers = pthread_atfork([] { late_drainer_mutex.lock(); },
-                                         [] { late_drainer_mutex.unlock(); },
-                                         [] {
-                                             exit_gate.after_fork();
-                                             late_drainer.store(nullptr);
-                                             pending_call_queued.store(false);
-                                             late_drainer_mutex.unlock();
-                                         });
+const int fork_handlers =
+    pthread_atfork([] { late_drainer_mutex.lock(); }, [] { late_drainer_mutex.unlock(); },
+                   [] {
+                       exit_gate.after_fork();
+                       late_drainer.store(nullptr);
+                       pending_call_queued.store(false);
+                       late_drainer_mutex.unlock();
+                   });
 
 int drain_as_pending_call(void*)
 {
@@ -243,6 +243,9 @@ bool borrow(PyObject* data, SharedTracker tracker, zmq::message_t& part)
 
 void drain_released()
 {
+    if (PyGILState_Check() == 0) {
+        return;  // a daemon thread that is unwound at interpreter exit
+    }
     Released* released = released_owners.exchange(nullptr, std::memory_order_acquire);
     if (released == nullptr) {
         return;

@@ -182,8 +182,8 @@ void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywo
     PyObject* shadow_given = nullptr;
     PyObject* threshold_given = Py_None;
     if (PyArg_ParseTupleAndKeywords(arguments.ptr(), keywords.ptr(), "|Oi$OO:Socket",
-                                    const_cast<char**>(names), &context_given, &type,
-                                    &shadow_given, &threshold_given) == 0) {
+                                    const_cast<char**>(names), &context_given, &type, &shadow_given,
+                                    &threshold_given) == 0) {
         throw py::error_already_set();
     }
     if (self.state != nullptr) {
@@ -208,10 +208,9 @@ void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywo
         return;
     }
     if (!py::isinstance<Context>(context)) {
-        throw py::type_error(
-            context.is_none() ? std::string("context must be specified")
-                              : "expected a zmq.Context, got: " +
-                                    py::repr(context).cast<std::string>());
+        throw py::type_error(context.is_none() ? std::string("context must be specified")
+                                               : "expected a zmq.Context, got: " +
+                                                     py::repr(context).cast<std::string>());
     }
     open(self, context.cast<Context&>(), type);
     self.type = type;
@@ -254,10 +253,10 @@ int fileno(Socket& self)
 
 void set_topic(Socket& self, int option, const py::object& topic)
 {
-    const py::object bytes = PyUnicode_Check(topic.ptr()) != 0
-                                 ? py::reinterpret_steal<py::object>(
-                                       PyUnicode_AsUTF8String(topic.ptr()))
-                                 : topic;
+    const py::object bytes =
+        PyUnicode_Check(topic.ptr()) != 0
+            ? py::reinterpret_steal<py::object>(PyUnicode_AsUTF8String(topic.ptr()))
+            : topic;
     state_of(self);
     if (!bytes || !set_socket_option(self, option, bytes.ptr())) {
         throw py::error_already_set();
@@ -296,7 +295,7 @@ void monitor(Socket& self, const py::object& address, int events)
 // A socket refers to its Context, which users give attributes.
 int socket_traverse(PyObject* object, visitproc visit, void* arg)
 {
-    if (const int stop = py::detail::pybind11_traverse(object, visit, arg)) {
+    if (const int stop = traverse_instance(object, socket_traverse, visit, arg)) {
         return stop;
     }
     const Socket* socket = object_of<Socket>(object);
@@ -359,9 +358,8 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
         zmq_connect(listener, before.c_str());
     }
     if (!before.empty()) {
-        call_without_gil(state, [](void* handle) {
-            return zmq_socket_monitor(handle, nullptr, 0);
-        });
+        call_without_gil(state,
+                         [](void* handle) { return zmq_socket_monitor(handle, nullptr, 0); });
     }
     if (listener != nullptr) {
         zmq_close(listener);
@@ -388,11 +386,11 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
     }
     if (result != 0) {
         const std::string shown = " (addr='" + endpoint + "')";
-        raise_error(error, std::string(zmq_strerror(error)) +
-                               (error == EPROTONOSUPPORT
-                                    ? ": a monitor's endpoint must be inproc://"
-                                    : "") +
-                               shown);
+        raise_error(
+            error,
+            std::string(zmq_strerror(error)) +
+                (error == EPROTONOSUPPORT ? ": a monitor's endpoint must be inproc://" : "") +
+                shown);
         return false;
     }
     return true;
@@ -403,7 +401,7 @@ void register_socket(py::module_& module)
     py::class_<Socket> type(module, "Socket", py::dynamic_attr(), plain_metaclass(),
                             py::custom_type_setup(set_up_type), socket_doc);
     socket_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-    type.def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(bind($self, addr)
+    type.def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(bind($record, self, addr)
 --
 
 Accept connections on an endpoint (zmq_bind(3)).
@@ -417,7 +415,8 @@ Raises
 ------
 ZMQError
     With the errno of zmq_bind: EADDRINUSE, EINVAL, ENODEV, ...)doc")
-        .def("unbind", &with_endpoint<zmq_unbind>, py::arg("addr"), R"doc(unbind($self, addr)
+        .def("unbind", &with_endpoint<zmq_unbind>, py::arg("addr"),
+             R"doc(unbind($record, self, addr)
 --
 
 Stop accepting connections on an endpoint (zmq_unbind(3)).
@@ -431,7 +430,8 @@ Raises
 ------
 ZMQError
     ENOENT: not bound to it.)doc")
-        .def("connect", &with_endpoint<zmq_connect>, py::arg("addr"), R"doc(connect($self, addr)
+        .def("connect", &with_endpoint<zmq_connect>, py::arg("addr"),
+             R"doc(connect($record, self, addr)
 --
 
 Connect to an endpoint (zmq_connect(3)); returns before there is a connection.
@@ -445,7 +445,8 @@ Raises
 ------
 ZMQError
     With the errno of zmq_connect: EINVAL, EPROTONOSUPPORT, ...)doc")
-        .def("disconnect", &with_endpoint<zmq_disconnect>, py::arg("addr"), R"doc(disconnect($self, addr)
+        .def("disconnect", &with_endpoint<zmq_disconnect>, py::arg("addr"),
+             R"doc(disconnect($record, self, addr)
 --
 
 Disconnect from an endpoint (zmq_disconnect(3)).
@@ -461,28 +462,29 @@ ZMQError
     ENOENT: not connected to it.)doc")
 #if CPPYZMQ_DRAFTS
         .def("join", &with_group<zmq_join>, py::arg("group"),
-             R"doc(join($self, group)
+             R"doc(join($record, self, group)
 --
 
 Join a group of RADIO sockets (zmq_join(3), draft).)doc")
         .def("leave", &with_group<zmq_leave>, py::arg("group"),
-             R"doc(leave($self, group)
+             R"doc(leave($record, self, group)
 --
 
 Leave a group of RADIO sockets (zmq_leave(3), draft).)doc")
 #else
         .def("join", &no_groups<0>, py::arg("group"),
-             R"doc(join($self, group)
+             R"doc(join($record, self, group)
 --
 
 Join a group of RADIO sockets (zmq_join(3), draft).)doc")
         .def("leave", &no_groups<1>, py::arg("group"),
-             R"doc(leave($self, group)
+             R"doc(leave($record, self, group)
 --
 
 Leave a group of RADIO sockets (zmq_leave(3), draft).)doc")
 #endif
-        .def("close", &close_socket, py::arg("linger") = py::none(), R"doc(close($self, linger=None)
+        .def("close", &close_socket, py::arg("linger") = py::none(),
+             R"doc(close($record, self, linger=None)
 --
 
 Close the socket (zmq_close(3)), from whatever thread; at once.
@@ -493,7 +495,8 @@ Parameters
 ----------
 linger
     How long unsent messages are kept, in milliseconds: sets LINGER first.)doc")
-        .def("monitor", &monitor, py::arg("addr"), py::arg("events") = ZMQ_EVENT_ALL, R"doc(monitor($self, addr, events=65535)
+        .def("monitor", &monitor, py::arg("addr"), py::arg("events") = ZMQ_EVENT_ALL,
+             R"doc(monitor($record, self, addr, events=65535)
 --
 
 Publish what happens to its connections (zmq_socket_monitor(3)).
@@ -509,14 +512,14 @@ Raises
 ------
 ZMQError
     EPROTONOSUPPORT: not an inproc endpoint; EADDRINUSE: somebody else's.)doc")
-        .def("fileno", &fileno, R"doc(fileno($self)
+        .def("fileno", &fileno, R"doc(fileno($record, self)
 --
 
 The socket's file descriptor (ZMQ_FD): edge-triggered, see zmq_getsockopt(3).)doc")
         .def(
             "subscribe",
             [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_SUBSCRIBE, topic); },
-            py::arg("topic"), R"doc(subscribe($self, topic)
+            py::arg("topic"), R"doc(subscribe($record, self, topic)
 --
 
 Subscribe a SUB socket to messages that start with `topic`.
@@ -528,7 +531,7 @@ topic
         .def(
             "unsubscribe",
             [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_UNSUBSCRIBE, topic); },
-            py::arg("topic"), R"doc(unsubscribe($self, topic)
+            py::arg("topic"), R"doc(unsubscribe($record, self, topic)
 --
 
 Undo one subscribe().
@@ -537,9 +540,8 @@ Parameters
 ----------
 topic
     As given to subscribe().)doc")
-        .def_property_readonly(
-            "closed", &is_closed,
-            "Whether the libzmq socket was closed, by whatever wrapper.")
+        .def_property_readonly("closed", &is_closed,
+                               "Whether the libzmq socket was closed, by whatever wrapper.")
         .def_property_readonly("underlying", &underlying,
                                "The address of the libzmq socket; 0 once closed.")
         .def_property_readonly(

@@ -14,7 +14,7 @@
 namespace cppyzmq {
 
 struct Socket {
-    std::shared_ptr<State> state;  // null until __init__ has succeeded
+    std::shared_ptr<State> state;     // null until __init__ has succeeded
     py::object context = py::none();  // the Python Context; None for a bare shadow
     Py_ssize_t copy_threshold = 0;
     int type = -1;

@@ -100,6 +100,9 @@ int flags_for(const State& state, int flags)
 
 int send_copy(State& state, const void* data, std::size_t size, int flags)
 {
+    if (!state.may_send()) {
+        return -1;
+    }
     const int result = zmq_send(state.handle(), data, size, flags_for(state, flags));
     if (result >= 0) {
         state.mid_send = (flags & ZMQ_SNDMORE) != 0;
@@ -111,6 +114,9 @@ int send_copy(State& state, const void* data, std::size_t size, int flags)
 
 int send_part(State& state, zmq::message_t& part, int flags)
 {
+    if (!state.may_send()) {
+        return -1;
+    }
     const int result = zmq_msg_send(part.handle(), state.handle(), flags_for(state, flags));
     if (result >= 0) {
         state.mid_send = (flags & ZMQ_SNDMORE) != 0;
@@ -193,8 +199,7 @@ template <class Call>
 bool run_send(State& state, int flags, Call attempt)
 {
     if (inproc_sleepers.load(std::memory_order_relaxed) > 0 &&
-        state.inproc.load(std::memory_order_relaxed) &&
-        attempt_without_gil(state, attempt) >= 0) {
+        state.inproc.load(std::memory_order_relaxed) && attempt_without_gil(state, attempt) >= 0) {
         return true;
     }
     return run(state, ZMQ_POLLOUT, ZMQ_SNDTIMEO, (flags & ZMQ_DONTWAIT) == 0, attempt);
@@ -303,11 +308,11 @@ bool refuse_untracked(PyObject* data, bool track)
     return true;
 }
 
-const Signature<6> send_signature("send",
-                                  {"data", "flags", "copy", "track", "routing_id", "group"}, 1);
-const Signature<6> send_multipart_signature("send_multipart", {"msg_parts", "flags", "copy",
-                                                               "track", "routing_id", "group"},
-                                            1, 4);
+const Signature<6> send_signature("send", {"data", "flags", "copy", "track", "routing_id", "group"},
+                                  1);
+const Signature<6>
+    send_multipart_signature("send_multipart",
+                             {"msg_parts", "flags", "copy", "track", "routing_id", "group"}, 1, 4);
 const Signature<3> recv_signature("recv", {"flags", "copy", "track"}, 0);
 const Signature<3> recv_multipart_signature("recv_multipart", {"flags", "copy", "track"}, 0);
 const Signature<3> recv_into_signature("recv_into", {"buffer", "nbytes", "flags"}, 1, 1);
@@ -336,8 +341,7 @@ struct SendArguments {
         data = given[0];
         routing_id = given[4];
         group = given[5];
-        return read_int(given[1], flags) && read_bool(given[2], copy) &&
-               read_bool(given[3], track);
+        return read_int(given[1], flags) && read_bool(given[2], copy) && read_bool(given[3], track);
     }
     bool addressed() const { return routing_id != nullptr || group != nullptr; }
 };
@@ -356,9 +360,8 @@ PyObject* socket_send(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
         const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(given.data));
         if (size < release_gil_from) {
             const char* bytes = PyBytes_AS_STRING(given.data);
-            if (!run_send(state, given.flags, [&] {
-                    return send_copy(state, bytes, size, given.flags);
-                })) {
+            if (!run_send(state, given.flags,
+                          [&] { return send_copy(state, bytes, size, given.flags); })) {
                 return nullptr;
             }
             Py_RETURN_NONE;
@@ -392,11 +395,11 @@ PyObject* refuse_part(Py_ssize_t index, PyObject* part)
         return nullptr;
     }
     constexpr Py_ssize_t longest = 80;
-    const py::object start = py::reinterpret_steal<py::object>(
-        PyUnicode_Substring(shown.ptr(), 0, longest));
+    const py::object start =
+        py::reinterpret_steal<py::object>(PyUnicode_Substring(shown.ptr(), 0, longest));
     PyErr_Format(PyExc_TypeError,
-                 "part %zd of the message (%U) is not a bytes-like object; nothing was sent",
-                 index, start ? start.ptr() : shown.ptr());
+                 "part %zd of the message (%U) is not a bytes-like object; nothing was sent", index,
+                 start ? start.ptr() : shown.ptr());
     return nullptr;
 }
 
@@ -409,8 +412,8 @@ PyObject* socket_send_multipart(PyObject* self, PyObject* const* arguments, Py_s
     if (socket == nullptr || !given.read(send_multipart_signature, arguments, count, keywords)) {
         return nullptr;
     }
-    const py::object sequence = py::reinterpret_steal<py::object>(
-        PySequence_Fast(given.data, "the parts of a message are an iterable of bytes-like objects"));
+    const py::object sequence = py::reinterpret_steal<py::object>(PySequence_Fast(
+        given.data, "the parts of a message are an iterable of bytes-like objects"));
     if (!sequence) {
         return nullptr;
     }
@@ -539,8 +542,7 @@ PyObject* socket_recv_into(PyObject* self, PyObject* const* arguments, Py_ssize_
         return nullptr;
     }
     int flags = 0;
-    Py_ssize_t limit =
-        given[1] != nullptr ? PyNumber_AsSsize_t(given[1], PyExc_OverflowError) : 0;
+    Py_ssize_t limit = given[1] != nullptr ? PyNumber_AsSsize_t(given[1], PyExc_OverflowError) : 0;
     if ((limit == -1 && PyErr_Occurred() != nullptr) || !read_int(given[2], flags)) {
         return nullptr;
     }
@@ -628,8 +630,8 @@ PyObject* socket_give_back(PyObject* self, PyObject* const* arguments, Py_ssize_
     }
     Parts parts;
     for (Py_ssize_t index = 0; index < PySequence_Fast_GET_SIZE(sequence.ptr()); ++index) {
-        const py::object item = py::reinterpret_borrow<py::object>(
-            PySequence_Fast_GET_ITEM(sequence.ptr(), index));
+        const py::object item =
+            py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(sequence.ptr(), index));
         bool lent = false;
         parts.emplace_back();
         if (!part_from(item.ptr(), true, 0, nullptr, parts.back(), lent)) {

@@ -45,8 +45,7 @@ bool does_not_accept(int option, PyObject* value)
 {
     const py::object text = shown(option, value);
     if (text) {
-        refused_option(option,
-                       "of this socket does not accept " + text.cast<std::string>());
+        refused_option(option, "of this socket does not accept " + text.cast<std::string>());
     }
     return false;
 }
@@ -151,7 +150,13 @@ PyObject* get_bytes(State& state, int option)
 
 bool write_option(State& state, int option, const void* value, std::size_t size, PyObject* shown)
 {
-    if (enter_for(state, [&] { return zmq_setsockopt(state.handle(), option, value, size); })) {
+    if (enter_for(state, [&] {
+            const int result = zmq_setsockopt(state.handle(), option, value, size);
+            if (result == 0 && option == ZMQ_REQ_RELAXED) {
+                state.req_relaxed = *static_cast<const int*>(value) != 0;
+            }
+            return result;
+        })) {
         return true;
     }
     return PyErr_Occurred() == nullptr && does_not_accept(option, shown);
@@ -186,8 +191,7 @@ bool set_int64(State& state, int option, PyObject* value)
 bool set_int32(State& state, int option, PyObject* value)
 {
     int number = 0;
-    return read_int(value, number) &&
-           write_option(state, option, &number, sizeof number, value);
+    return read_int(value, number) && write_option(state, option, &number, sizeof number, value);
 }
 
 bool set_monitor(Socket& socket, PyObject* value)
@@ -476,8 +480,7 @@ void install_descriptor(PyTypeObject* type, std::string name, int option)
                               descriptor};
     const auto made =
         py::reinterpret_steal<py::object>(PyDescr_NewGetSet(type, &descriptor->definition));
-    if (!made ||
-        PyDict_SetItemString(type->tp_dict, descriptor->name.c_str(), made.ptr()) != 0) {
+    if (!made || PyDict_SetItemString(type->tp_dict, descriptor->name.c_str(), made.ptr()) != 0) {
         throw py::error_already_set();
     }
 }

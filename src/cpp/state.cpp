@@ -234,8 +234,7 @@ bool State::acquire(bool closer, Gil gil)
             round = 0;
             continue;
         }
-        if (acquired || free == closed_ ||
-            (!closer && closing_.load(std::memory_order_relaxed))) {
+        if (acquired || free == closed_ || (!closer && closing_.load(std::memory_order_relaxed))) {
             break;
         }
         if (round < spins) {
@@ -288,7 +287,34 @@ int State::events()
     if (zmq_getsockopt(handle_, ZMQ_EVENTS, &ready, &size) != 0) {
         return -1;
     }
-    return returned.empty() ? ready : ready | ZMQ_POLLIN;
+    if (!returned.empty()) {
+        ready |= ZMQ_POLLIN;
+        if (takes_turns()) {
+            ready &= ~ZMQ_POLLOUT;
+        }
+    }
+    return ready;
+}
+
+// Whether libzmq makes the socket send and receive in turn.
+bool State::takes_turns() const
+{
+    int type = 0;
+    std::size_t size = sizeof type;
+    zmq_getsockopt(handle_, ZMQ_TYPE, &type, &size);
+    return type == ZMQ_REP || (type == ZMQ_REQ && !req_relaxed);
+}
+
+bool State::may_send_over_returned()
+{
+    if (takes_turns()) {
+        errno = EFSM;
+        return false;
+    }
+    if (req_relaxed) {
+        returned.clear();
+    }
+    return true;
 }
 
 void State::notify(const Waiter* self)

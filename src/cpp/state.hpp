@@ -148,8 +148,16 @@ public:
     struct Returned {
         zmq::message_t part;
         bool more;
+        std::uint64_t order = 0;  // of a message that was Taken: when that was
     };
     std::deque<Returned> returned;
+    // Inside only: how many messages were Taken (watch.cpp).
+    std::uint64_t taken = 0;
+    // Inside only: what was given back to a REQ or REP has to be received before
+    // the next send; with REQ_RELAXED that drops it, as libzmq drops late replies.
+    // False with errno EFSM.
+    bool may_send() { return returned.empty() || may_send_over_returned(); }
+    bool req_relaxed = false;
     // Inside only: RCVMORE of the last part, where that came from `returned`.
     enum class More : char { ask_libzmq, no, yes };
     More more_returned = More::ask_libzmq;
@@ -167,6 +175,8 @@ private:
     static constexpr std::uintptr_t closed_ = 2;
 
     bool enter_contended(Gil gil);
+    bool takes_turns() const;
+    bool may_send_over_returned();
     bool acquire(bool closer, Gil gil);
     void notify(const Waiter* self);
 

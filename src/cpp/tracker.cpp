@@ -68,10 +68,9 @@ bool finished(const SharedTracker& tracker)
 bool done(const MessageTracker& self)
 {
     return std::all_of(self.trackers.begin(), self.trackers.end(), finished) &&
-           std::all_of(self.events.begin(), self.events.end(),
-                       [](const py::object& event) {
-                           return event.attr("is_set")().cast<bool>();
-                       }) &&
+           std::all_of(
+               self.events.begin(), self.events.end(),
+               [](const py::object& event) { return event.attr("is_set")().cast<bool>(); }) &&
            std::all_of(self.peers.begin(), self.peers.end(),
                        [](const py::object& peer) { return peer.attr("done").cast<bool>(); });
 }
@@ -213,13 +212,14 @@ void register_tracker(py::module_& module)
 {
     py::class_<TrackerEvent>(module, "TrackerEvent", R"doc(
 Whether libzmq is done with one message, in the manner of threading.Event.)doc")
-        .def("is_set", [](const TrackerEvent& self) { return finished(self.tracker); },
-             R"doc(is_set($self)
+        .def(
+            "is_set", [](const TrackerEvent& self) { return finished(self.tracker); },
+            R"doc(is_set($record, self)
 --
 
 Whether libzmq is done with the message.)doc")
         .def("wait", &wait_for_event, py::arg("timeout") = py::none(),
-             R"doc(wait($self, timeout=None)
+             R"doc(wait($record, self, timeout=None)
 --
 
 Wait until libzmq is done, or for `timeout` seconds; False when the time is up.)doc")
@@ -228,9 +228,8 @@ Wait until libzmq is done, or for `timeout` seconds; False when the time is up.)
                  return py::isinstance<TrackerEvent>(other) &&
                         other.cast<TrackerEvent&>().tracker == self.tracker;
              })
-        .def("__hash__", [](const TrackerEvent& self) {
-            return std::hash<SharedTracker>{}(self.tracker);
-        });
+        .def("__hash__",
+             [](const TrackerEvent& self) { return std::hash<SharedTracker>{}(self.tracker); });
     py::class_<MessageTracker>(module, "MessageTracker", py::dynamic_attr(), plain_metaclass(),
                                py::custom_type_setup(set_up_instance<MessageTracker, initialise>),
                                R"doc(
@@ -248,7 +247,7 @@ ValueError
 TypeError
     Something is none of these.)doc")
         .def_property_readonly("done", &done, "Whether libzmq is done with all of it.")
-        .def("wait", &wait, py::arg("timeout") = -1, R"doc(wait($self, timeout=-1)
+        .def("wait", &wait, py::arg("timeout") = -1, R"doc(wait($record, self, timeout=-1)
 --
 
 Wait until libzmq is done with all of it.

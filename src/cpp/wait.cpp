@@ -136,8 +136,7 @@ Waited wait_without_gil(State& state, Wake& wake, int events, const Deadline& de
 // The GIL is given up and taken back by hand: at interpreter exit a daemon thread
 // is unwound inside PyEval_RestoreThread, and no destructor here may ask for the
 // GIL again. By then the waiter is unlinked.
-Waited wait_until_done(State& state, Entered& entered, int events, long timeout_ms,
-                       Attempt attempt)
+Waited wait_until_done(State& state, Entered& entered, int events, long timeout_ms, Attempt attempt)
 {
     const Deadline deadline(timeout_ms);
     const WakeLease wake;
