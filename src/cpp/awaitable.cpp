@@ -25,7 +25,8 @@ struct Names {
     PyObject* loop = PyUnicode_InternFromString("loop");
     PyObject* set_result = PyUnicode_InternFromString("set_result");
     PyObject* finished = PyUnicode_InternFromString("finished");
-    PyObject* suspended = PyUnicode_InternFromString("_suspended");
+    PyObject* cancel = PyUnicode_InternFromString("cancel");
+    PyObject* pin = PyUnicode_InternFromString("pin");
     PyObject* receive_anyhow = PyUnicode_InternFromString("_receive_anyhow");
     PyObject* receive_later = PyUnicode_InternFromString("_receive_later");
     PyObject* send_anyhow = PyUnicode_InternFromString("_send_anyhow");
@@ -46,16 +47,22 @@ PyTypeObject* future_type = nullptr;
 PyTypeObject* received_type = nullptr;
 PyObject* future_result = nullptr;
 PyObject* future_cancel = nullptr;
-// The code of what gather() returns when it is cancelled: it asks each of its
-// futures to be cancelled, then reads the results of those that had finished, and
-// drops them. Null where there is no such thing.
-PyObject* cancel_of_gather = nullptr;
+PyObject* future_add_done_callback = nullptr;
+// What is called when a Received cannot be cancelled, since it is finished.
+PyObject* not_cancelled = nullptr;
 Py_ssize_t received_offset = 0;
 
-// What a Received has beside a Future.
+// What a Received has beside a Future. All but `taken` is for those that wait, and
+// null in others.
 struct Received {
-    PyObject* taken;  // a Taken, or null
-    char unwanted;    // a gather() was cancelled that has it
+    PyObject* taken;    // a Taken, or None
+    PyObject* lane;     // where it waits; None when it does no more, as the others
+    PyObject* queue;    // and in which of its queues
+    PyObject* request;  // how to try again
+    PyObject* socket;   // kept open and alive
+    PyObject* load;     // makes the result of a message
+    PyObject* timer;    // ends it
+    int suspended;      // how many tasks are to run next with the result
 };
 
 Received& received_of(PyObject* object)
@@ -84,42 +91,128 @@ PyObject* received_result(PyObject* self, PyObject*)
         return nullptr;
     }
     Received& received = received_of(self);
-    if (received.taken == nullptr || received.taken == Py_None || received.unwanted != 0) {
+    if (received.taken == nullptr || received.taken == Py_None) {
         return value.release().ptr();
     }
     // A task that wakes up asks for the result too, and may then have to be
     // cancelled: it is only done with in __await__.
-    if (Py_TYPE(self) != received_type) {
-        const py::object suspended =
-            py::reinterpret_steal<py::object>(PyObject_GetAttr(self, names().suspended));
-        if (!suspended) {
-            return nullptr;
-        }
-        if (PyObject_IsTrue(suspended.ptr()) != 0) {
-            return value.release().ptr();
-        }
+    if (received.suspended != 0) {
+        return value.release().ptr();
     }
     return consume_taken(received.taken) ? value.release().ptr() : nullptr;
 }
 
-PyObject* received_cancel(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                          PyObject* keywords)
+// A method of asyncio.Future, on the same arguments.
+PyObject* call_future(PyObject* method, PyObject* self, PyObject* const* arguments,
+                      Py_ssize_t count, PyObject* keywords)
 {
     const std::size_t given =
         static_cast<std::size_t>(count) +
         static_cast<std::size_t>(keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
     std::vector<PyObject*> with_self{self};
     with_self.insert(with_self.end(), arguments, arguments + given);
-    PyObject* result = PyObject_Vectorcall(future_cancel, with_self.data(),
-                                           static_cast<std::size_t>(count) + 1, keywords);
-    if (result == Py_False && cancel_of_gather != nullptr) {
-        PyFrameObject* caller = PyEval_GetFrame();
-        if (caller != nullptr) {
-            PyCodeObject* code = PyFrame_GetCode(caller);
-            if (reinterpret_cast<PyObject*>(code) == cancel_of_gather) {
-                received_of(self).unwanted = 1;
-            }
-            Py_DECREF(code);
+    return PyObject_Vectorcall(method, with_self.data(), static_cast<std::size_t>(count) + 1,
+                               keywords);
+}
+
+PyObject* received_add_done_callback(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                                     PyObject* keywords)
+{
+    PyObject* lane = received_of(self).lane;
+    if (lane != nullptr && lane != Py_None) {
+        // From now on somebody waits for it, even if nobody holds on to it.
+        const py::object none =
+            py::reinterpret_steal<py::object>(PyObject_CallMethodNoArgs(lane, names().pin));
+        if (!none) {
+            return nullptr;
+        }
+    }
+    return call_future(future_add_done_callback, self, arguments, count, keywords);
+}
+
+void set_none(PyObject*& field)
+{
+    Py_INCREF(Py_None);
+    Py_XSETREF(field, Py_None);
+}
+
+// It waits no more. False with a Python exception.
+bool release(Received& received)
+{
+    set_none(received.lane);
+    set_none(received.socket);
+    set_none(received.request);
+    set_none(received.load);
+    if (received.timer == nullptr || received.timer == Py_None) {
+        return true;
+    }
+    const py::object timer = py::reinterpret_steal<py::object>(received.timer);
+    Py_INCREF(Py_None);
+    received.timer = Py_None;
+    return bool(
+        py::reinterpret_steal<py::object>(PyObject_CallMethodNoArgs(timer.ptr(), names().cancel)));
+}
+
+PyObject* received_release(PyObject* self, PyObject*)
+{
+    if (!release(received_of(self))) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject* received_receive(PyObject* self, PyObject* taken)
+{
+    if (!is_taken(taken)) {
+        PyErr_Format(PyExc_TypeError, "expected what a receive has taken, got: %R", taken);
+        return nullptr;
+    }
+    Received& received = received_of(self);
+    if (!release(received)) {
+        return nullptr;
+    }
+    Py_INCREF(taken);
+    Py_XSETREF(received.taken, taken);
+    return PyObject_CallMethodOneArg(self, names().set_result, message_of_taken(taken));
+}
+
+int received_traverse(PyObject* self, visitproc visit, void* arg)
+{
+    Received& received = received_of(self);
+    Py_VISIT(received.lane);
+    Py_VISIT(received.queue);
+    Py_VISIT(received.request);
+    Py_VISIT(received.socket);
+    Py_VISIT(received.load);
+    Py_VISIT(received.timer);
+#if PY_VERSION_HEX < 0x030C0000
+    Py_VISIT(Py_TYPE(self));  // later, asyncio.Future does
+#endif
+    return future_type->tp_traverse(self, visit, arg);
+}
+
+int received_clear(PyObject* self)
+{
+    Received& received = received_of(self);
+    Py_CLEAR(received.lane);
+    Py_CLEAR(received.queue);
+    Py_CLEAR(received.request);
+    Py_CLEAR(received.socket);
+    Py_CLEAR(received.load);
+    Py_CLEAR(received.timer);
+    return future_type->tp_clear(self);
+}
+
+PyObject* received_cancel(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                          PyObject* keywords)
+{
+    PyObject* result = call_future(future_cancel, self, arguments, count, keywords);
+    PyObject* taken = received_of(self).taken;
+    if (result == Py_False && taken != nullptr && taken != Py_None) {
+        const py::object none = py::reinterpret_steal<py::object>(
+            PyObject_CallFunctionObjArgs(not_cancelled, taken, nullptr));
+        if (!none) {
+            Py_CLEAR(result);
         }
     }
     return result;
@@ -144,26 +237,52 @@ Returns
 -------
 bool
     Whether it was not finished.)"),
+    fast_method<received_add_done_callback>("add_done_callback",
+                                            R"(add_done_callback($self, fn, *, context=None)
+--
+
+Call a function when it is finished: see asyncio.Future.)"),
+    {"receive", received_receive, METH_O, R"(receive($self, taken, /)
+--
+
+Finish with a message, and wait no more.)"},
+    {"release", received_release, METH_NOARGS, R"(release($self, /)
+--
+
+Wait no more: let go of what was needed for that.)"},
     {nullptr, nullptr, 0, nullptr},
 };
 
-py::object make_received(const py::object& future, const py::object& gather)
+py::object make_received(const py::object& future, py::object refused)
 {
     future_type = reinterpret_cast<PyTypeObject*>(py::object(future).release().ptr());
     future_result = py::object(future.attr("result")).release().ptr();
     future_cancel = py::object(future.attr("cancel")).release().ptr();
-    cancel_of_gather = gather.is_none() ? nullptr : gather.inc_ref().ptr();
+    future_add_done_callback = py::object(future.attr("add_done_callback")).release().ptr();
+    not_cancelled = refused.release().ptr();
     received_offset = future_type->tp_basicsize;
+    // Members of this kind are dropped with the object.
+    constexpr int kind = T_OBJECT_EX;
     static PyMemberDef members[] = {
-        {"_taken", T_OBJECT_EX, 0, 0, "What can be given back to the socket."},
-        {"_unwanted", T_BOOL, 0, 0, "Whether reading the result does not count."},
+        {"_taken", kind, offsetof(Received, taken), 0, "What can be given back."},
+        {"_lane", kind, offsetof(Received, lane), 0, "Where it waits, or None."},
+        {"_queue", kind, offsetof(Received, queue), 0, "In which queue."},
+        {"_request", kind, offsetof(Received, request), 0, "How to try again."},
+        {"_socket", kind, offsetof(Received, socket), 0, "The socket, meanwhile."},
+        {"_load", kind, offsetof(Received, load), 0, "Makes the result of a message."},
+        {"_timer", kind, offsetof(Received, timer), 0, "What ends it, or None."},
+        {"_suspended", T_INT, offsetof(Received, suspended), 0,
+         "How many tasks are to run next with the result."},
         {nullptr, 0, 0, 0, nullptr},
     };
-    members[0].offset = received_offset + static_cast<Py_ssize_t>(offsetof(Received, taken));
-    members[1].offset = received_offset + static_cast<Py_ssize_t>(offsetof(Received, unwanted));
+    for (PyMemberDef& member : members) {
+        member.offset += received_offset;
+    }
     PyType_Slot slots[] = {
         {Py_am_await, reinterpret_cast<void*>(received_await)},
         {Py_tp_iter, reinterpret_cast<void*>(received_await)},
+        {Py_tp_traverse, reinterpret_cast<void*>(received_traverse)},
+        {Py_tp_clear, reinterpret_cast<void*>(received_clear)},
         {Py_tp_methods, received_methods},
         {Py_tp_members, members},
         {Py_tp_doc, const_cast<char*>(R"(A message that has been received, as a Future.
@@ -175,7 +294,7 @@ when this is dropped.)")},
     };
     PyType_Spec spec{"zmq._async.Received",
                      static_cast<int>(received_offset + static_cast<Py_ssize_t>(sizeof(Received))),
-                     0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+                     0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
     const py::object type = py::reinterpret_steal<py::object>(
         PyType_FromSpecWithBases(&spec, py::make_tuple(future).ptr()));
     if (!type) {
@@ -288,7 +407,71 @@ PyObject* turns_lasting(PyObject* object, PyObject*)
     return PyBool_FromLong(Clock::now() < turns_of(object).until ? 1 : 0);
 }
 
+// A Future, on the loop; null, with a Python exception.
+py::object new_future(const Turns& turns, PyTypeObject* type)
+{
+    py::object future =
+        py::reinterpret_steal<py::object>(type->tp_new(type, names().no_arguments, nullptr));
+    const bool made =
+        future && type->tp_init(future.ptr(), names().no_arguments, turns.loop_keyword) == 0;
+    return made ? future : py::object();
+}
+
+PyObject* turns_waiting(PyObject* object, PyObject* const* arguments, Py_ssize_t count)
+{
+    if (count != 5) {
+        PyErr_SetString(PyExc_TypeError, "new_waiting() takes 5 arguments");
+        return nullptr;
+    }
+    if (received_type == nullptr || !PyType_Check(arguments[0]) ||
+        PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(arguments[0]), received_type) == 0) {
+        PyErr_Format(PyExc_TypeError, "expected a kind of Received, got: %R", arguments[0]);
+        return nullptr;
+    }
+    py::object future = new_future(turns_of(object), reinterpret_cast<PyTypeObject*>(arguments[0]));
+    if (!future) {
+        return nullptr;
+    }
+    const auto field = [](PyObject* value) {
+        Py_INCREF(value);
+        return value;
+    };
+    Received& received = received_of(future.ptr());
+    received.taken = field(Py_None);
+    received.timer = field(Py_None);
+    received.lane = field(object);
+    received.queue = field(arguments[1]);
+    received.request = field(arguments[2]);
+    received.socket = field(arguments[3]);
+    received.load = field(arguments[4]);
+    return future.release().ptr();
+}
+
 PyMethodDef turns_methods[] = {
+    {"new_waiting", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(turns_waiting)),
+     METH_FASTCALL,
+     R"(new_waiting($self, kind, queue, request, socket, load, /)
+--
+
+Make a Future that waits here; it is not put into the queue.
+
+Parameters
+----------
+kind
+    The type, a subclass of Received.
+queue
+    Which queue it is for.
+request
+    How to try again.
+socket
+    The socket.
+load
+    Makes the result of a message that was received, or None.
+
+Returns
+-------
+Received
+    The Future.)"},
     {"ran", turns_ran, METH_NOARGS, R"(ran($self, /)
 --
 
@@ -359,9 +542,8 @@ bool is_empty(PyObject* queue)
 
 py::object finished_future(Turns& turns, PyTypeObject* type, PyObject* result)
 {
-    py::object future =
-        py::reinterpret_steal<py::object>(type->tp_new(type, names().no_arguments, nullptr));
-    if (!future || type->tp_init(future.ptr(), names().no_arguments, turns.loop_keyword) != 0) {
+    py::object future = new_future(turns, type);
+    if (!future) {
         return {};
     }
     const py::object none = py::reinterpret_steal<py::object>(
@@ -408,6 +590,13 @@ py::object receive_now(PyObject* self, const Wanted& wanted, bool& tried)
     return future;
 }
 
+// RCVTIMEO; for ever where the socket is closed, which the wait finds out.
+int receive_timeout(State& state)
+{
+    const Entered entered(state);
+    return entered ? timeout_of(state, ZMQ_RCVTIMEO) : -1;
+}
+
 PyObject* receive(PyObject* self, bool multipart, const Signature<4>& signature,
                   PyObject* const* arguments, Py_ssize_t count, PyObject* keywords)
 {
@@ -431,14 +620,15 @@ PyObject* receive(PyObject* self, bool multipart, const Signature<4>& signature,
         // What went wrong will do so again.
         PyErr_Clear();
     }
-    const py::object number = py::reinterpret_steal<py::object>(PyLong_FromLong(flags));
+    const py::object number = py::reinterpret_steal<py::object>(
+        PyLong_FromLong(tried ? receive_timeout(*socket_of(self)->state) : flags));
     PyObject* const values[] = {self,
                                 multipart ? Py_True : Py_False,
                                 wanted.copy ? Py_True : Py_False,
                                 wanted.track ? Py_True : Py_False,
                                 number.ptr(),
                                 timed ? given[3] : Py_None};
-    return tried ? PyObject_VectorcallMethod(names().receive_later, values, 4, nullptr)
+    return tried ? PyObject_VectorcallMethod(names().receive_later, values, 5, nullptr)
                  : PyObject_VectorcallMethod(names().receive_anyhow, values, 6, nullptr);
 }
 
@@ -669,8 +859,8 @@ loop
         throw py::error_already_set();
     }
     module.add_object("Turns", reinterpret_cast<PyObject*>(turns_type));
-    module.def("make_received", &make_received, py::arg("future"), py::arg("cancel_of_gather"),
-               R"doc(make_received(future, cancel_of_gather)
+    module.def("make_received", &make_received, py::arg("future"), py::arg("not_cancelled"),
+               R"doc(make_received(future, not_cancelled)
 --
 
 Make the type of Futures that hold messages; to be called once.
@@ -679,8 +869,9 @@ Parameters
 ----------
 future
     asyncio.Future.
-cancel_of_gather
-    The code of the cancel method of what asyncio.gather() returns, or None.
+not_cancelled
+    Called when one of them that is finished should have been cancelled, with what
+    was taken for it.
 
 Returns
 -------

@@ -720,6 +720,11 @@ PyObject* take_message(Socket& socket, const Wanted& wanted, PyObject* watch)
     return armed != nullptr ? take_from(socket.state, wanted, armed, false, false) : nullptr;
 }
 
+bool is_taken(PyObject* object)
+{
+    return Py_TYPE(object) == taken_type;
+}
+
 PyObject* message_of_taken(PyObject* taken)
 {
     return taken_of(taken)->message;
@@ -727,7 +732,7 @@ PyObject* message_of_taken(PyObject* taken)
 
 bool consume_taken(PyObject* taken)
 {
-    if (Py_TYPE(taken) != taken_type) {
+    if (!is_taken(taken)) {
         PyErr_Format(PyExc_TypeError, "expected what a receive has taken, got: %R", taken);
         return false;
     }

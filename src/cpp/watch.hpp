@@ -17,6 +17,8 @@ struct Wanted {
 // armed. Null with a Python exception.
 PyObject* take_message(Socket& socket, const Wanted& wanted, PyObject* watch);
 
+bool is_taken(PyObject* object);
+
 // The message of a Taken; borrowed.
 PyObject* message_of_taken(PyObject* taken);
 
