@@ -86,8 +86,8 @@ def tidy(session: nox.Session) -> None:
 @nox.parametrize("sanitizer", ["asan", "tsan"])
 def sanitizers(session: nox.Session, sanitizer: str) -> None:
     """Run the tests over a module built with a sanitizer; arguments are pytest's."""
-    extras = EXTRAS["test"] + EXTRAS["demo"] + EXTRAS["gevent"] + EXTRAS["tornado"]
-    tools = [each for each in extras if not each.startswith("cppyzmq")]
+    names = ("demo", "gevent", "ssh", "test", "tornado", "uvloop")
+    tools = [each for name in names for each in EXTRAS[name] if not each.startswith("cppyzmq")]
     session.install("cmake>=3.24", "ninja", "pybind11>=3.1", *tools)
     session.run(
         "cmake",

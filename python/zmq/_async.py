@@ -215,6 +215,9 @@ class Waiting(Received[T]):
                 error = RuntimeError("a function that reads messages raised StopIteration")
                 error.__cause__ = cause
             self.set_exception(error)
+            if isinstance(error, ZMQError) and error.errno == ENOTSOCK:
+                # Nobody has to look at it: whoever closes a socket knows.
+                self.exception()
 
     def finish(self, result: Any) -> None:
         """Finish with a result, out of the queue."""
@@ -552,6 +555,8 @@ class Lane(_core.Turns):
                 future.receive(taken)
             else:
                 future.read(taken)
+            # Where nobody has them any more, the message goes back before another is taken.
+            del future, taken
 
     def _serve_sends(self, watch: Watch) -> None:
         sends = self.sends
@@ -619,15 +624,13 @@ class Lane(_core.Turns):
         for queue in (self.receives, self.sends, self.polls):
             while queue:
                 future = queue.popleft()
-                future.release()
-                if not alive or future.done():
-                    continue
-                if queue is self.polls:
+                if not alive:
+                    future.release()
+                elif queue is self.polls:
+                    future.release()
                     future.cancel()
                 else:
-                    future.set_exception(ZMQError(ENOTSOCK))
-                    # Nobody has to look at it: whoever closes the socket knows.
-                    future.exception()
+                    future.fail(ZMQError(ENOTSOCK))
 
 
 def frames_of(
