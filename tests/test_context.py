@@ -411,6 +411,41 @@ def test_socket_shadow_shares_the_end(context: zmq.Context) -> None:
     socket.close()
 
 
+@pytest.mark.parametrize("by_address", [False, True])
+def test_term_of_a_shadow_ends_the_context_for_all(by_address: bool) -> None:
+    context = zmq.Context()
+    shadow = zmq.Context.shadow(context.underlying if by_address else context)
+    other = zmq.Context.shadow(context)
+    shadow.term()
+    assert context.closed
+    assert shadow.closed
+    assert other.closed
+    for ended in (context, shadow, other):
+        ended.term()
+        with pytest.raises(zmq.ZMQError):
+            ended.socket(zmq.PAIR)
+
+
+def test_shadow_of_a_terminated_context_says_efault() -> None:
+    context = zmq.Context()
+    shadow = zmq.Context.shadow(context)
+    context.term()
+    with pytest.raises(zmq.ZMQError) as caught:
+        shadow.socket(zmq.PUB)
+    assert caught.value.errno == zmq.EFAULT
+
+
+def test_shadow_keeps_the_context_alive() -> None:
+    shadow = zmq.Context.shadow(zmq.Context())
+    gc.collect()
+    with shadow.socket(zmq.PAIR) as first, shadow.socket(zmq.PAIR) as second:
+        first.bind("inproc://kept")
+        second.connect("inproc://kept")
+        first.send(b"kept")
+        assert second.recv() == b"kept"
+    shadow.term()
+
+
 def test_shadow_attributes(context: zmq.Context) -> None:
     socket = context.socket(zmq.PAIR)
     shadow = zmq.Socket.shadow(socket)

@@ -431,6 +431,74 @@ server = context.socket(zmq.REP)
 """
 
 ENDINGS = {
+    "monitor socket kept": """
+monitor = server.get_monitor_socket()
+server.bind("tcp://127.0.0.1:*")
+server.close()
+context.term()
+assert monitor.closed
+try:
+    monitor.recv()
+except zmq.ContextTerminated:
+    pass
+else:
+    raise SystemExit("the monitor has outlived its context")
+""",
+    "monitor socket kept while the context waits": """
+monitor = server.get_monitor_socket()
+terminating = threading.Thread(target=context.term)
+terminating.start()
+try:
+    while True:
+        server.get(zmq.EVENTS)
+except zmq.ContextTerminated:
+    server.close()
+terminating.join()
+""",
+    "a PAIR of one's own kept": """
+server.monitor("inproc://monitor", zmq.EVENT_ALL)
+pair = context.socket(zmq.PAIR)
+pair.connect("inproc://monitor")
+server.close()
+context.term()
+""",
+    "thread waits for events": """
+monitor = server.get_monitor_socket()
+server.close()
+ended = []
+def wait():
+    try:
+        while True:
+            monitor.recv_multipart()
+    except zmq.ContextTerminated as error:
+        ended.append(error)
+        monitor.close()
+waiting = threading.Thread(target=wait)
+waiting.start()
+context.term()
+waiting.join()
+assert len(ended) == 1
+""",
+    "events kept": """
+events = server.monitor_events()
+server.close()
+context.term()
+""",
+    "asyncio monitor kept": """
+import asyncio
+import zmq.asyncio
+async def main():
+    context = zmq.asyncio.Context()
+    server = context.socket(zmq.REP)
+    monitor = server.get_monitor_socket()
+    server.bind("tcp://127.0.0.1:*")
+    await monitor.recv_multipart()
+    server.close()
+    context.term()
+asyncio.run(main())
+server.close()
+context.term()
+""",
     "monitored twice on one endpoint": """
 server.monitor("inproc://monitor", zmq.EVENT_ALL)
 server.monitor("inproc://monitor", zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)

@@ -250,10 +250,10 @@ class Context(_core.Context, Generic[SocketT_co]):
         Raises
         ------
         ZMQError
-            ENOTSUP: the context is terminated. EINVAL: libzmq has no such socket type. EMFILE:
-            the context has as many sockets as it may have.
+            ENOTSUP, for a shadow EFAULT: the context is terminated. EINVAL: libzmq has no such
+            socket type. EMFILE: the context has as many sockets as it may have.
         """
-        if self.closed:
+        if self.closed and not self._shadow:
             raise ZMQError(
                 Errno.ENOTSUP, "Operation not supported: the context is terminated; make a new one"
             )

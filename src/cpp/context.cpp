@@ -6,6 +6,7 @@
 #include "instance.hpp"
 #include "wait.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <climits>
@@ -14,6 +15,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 namespace cppyzmq {
 
@@ -132,6 +134,39 @@ void* new_context(int io_threads)
 
 }  // namespace
 
+void ContextState::add_monitor(const std::shared_ptr<Monitor>& monitor)
+{
+    const std::lock_guard<std::mutex> guard(mutex_);
+    monitors_.erase(std::remove_if(monitors_.begin(), monitors_.end(),
+                                   [](const auto& old) { return !old->in_use(); }),
+                    monitors_.end());
+    monitors_.push_back(monitor);
+}
+
+void ContextState::add_listener(const std::string& endpoint, const std::shared_ptr<State>& listener)
+{
+    const std::lock_guard<std::mutex> guard(mutex_);
+    // The newest is the one that can be bound there.
+    const auto found = std::find_if(monitors_.rbegin(), monitors_.rend(), [&](const auto& monitor) {
+        return monitor->endpoint() == endpoint;
+    });
+    if (found != monitors_.rend()) {
+        (*found)->set_listener(listener);
+    }
+}
+
+void ContextState::end_monitors()
+{
+    std::vector<std::shared_ptr<Monitor>> ending;
+    {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        ending = monitors_;
+    }
+    for (const auto& monitor : ending) {
+        monitor->end(Gil::held);
+    }
+}
+
 void Context::open(int io_threads, std::uintptr_t shadow)
 {
     if (state_ != nullptr) {
@@ -211,17 +246,17 @@ void Context::shutdown()
 
 void Context::term()
 {
-    if (shadow_ || !of_this_process()) {
-        let_go_ = true;  // somebody else's to end
+    if (state_ == nullptr || !of_this_process()) {
+        let_go_ = true;  // leaked here on purpose
         return;
     }
     // Another thread's term() may be interrupted, by Ctrl-C: then this one goes on.
     constexpr auto look_again = std::chrono::milliseconds(50);
     for (;;) {
-        bool ours = terminating_.try_lock();
+        bool ours = state_->one_term.try_lock();
         if (!ours) {
             const ReleaseGil released;
-            ours = terminating_.try_lock_for(look_again);
+            ours = state_->one_term.try_lock_for(look_again);
         }
         if (ours) {
             break;
@@ -230,7 +265,7 @@ void Context::term()
             throw py::error_already_set();
         }
     }
-    const std::lock_guard<std::recursive_timed_mutex> guard(terminating_, std::adopt_lock);
+    const std::lock_guard<std::recursive_timed_mutex> guard(state_->one_term, std::adopt_lock);
     if (closed()) {
         return;
     }
@@ -239,6 +274,7 @@ void Context::term()
         const ReleaseGil released;
         std::this_thread::yield();
     }
+    state_->end_monitors();
     while (!closed()) {
         switch (wait_until_terminated(handle_)) {
             case Waited::done:
@@ -352,8 +388,8 @@ term() still has to be called.)doc")
 Close the context (zmq_ctx_term(3)).
 
 Calls on its sockets end with ContextTerminated. Returns when all of them are
-closed, and what they had to send is sent or their LINGER is over. May be called
-again; a shadow only lets go of the context.)doc");
+closed, and what they had to send is sent or their LINGER is over; the context has
+ended for all its wrappers then. May be called again.)doc");
 }
 
 }  // namespace cppyzmq

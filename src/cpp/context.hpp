@@ -7,6 +7,8 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
 namespace cppyzmq {
 
@@ -17,6 +19,19 @@ struct ContextState {
     std::atomic<bool> terminated{false};
     std::atomic<int> users{0};  // calls under way, term() apart
     const unsigned generation = process_generation.load();
+    // libzmq allows one zmq_ctx_term at a time. Recursive for a signal handler that
+    // calls term() during term().
+    std::recursive_timed_mutex one_term;
+
+    void add_monitor(const std::shared_ptr<Monitor>& monitor);
+    // A PAIR socket was connected to an inproc endpoint: maybe to a monitor.
+    void add_listener(const std::string& endpoint, const std::shared_ptr<State>& listener);
+    // term() has begun.
+    void end_monitors();
+
+private:
+    std::mutex mutex_;
+    std::vector<std::shared_ptr<Monitor>> monitors_;
 };
 
 class Context {
@@ -47,12 +62,13 @@ public:
 
     bool closed() const { return let_go_ || state_ == nullptr || state_->terminated; }
     std::uintptr_t underlying() const;
+    const std::shared_ptr<ContextState>& state() const { return state_; }
     int get(int option) const;
     void set(int option, int value);
     // Every call on a socket of this context ends with ETERM.
     void shutdown();
     // Waits until all sockets are closed and their messages sent or LINGER over.
-    // A shadow only lets go.
+    // The context has ended then for all its wrappers.
     void term();
 
 private:
@@ -64,10 +80,7 @@ private:
     void* handle_ = nullptr;
     bool shadow_ = false;
     std::shared_ptr<ContextState> state_;
-    std::atomic<bool> let_go_{false};  // term() of a shadow
-    // libzmq allows one zmq_ctx_term at a time. Recursive for a signal handler that
-    // calls term() during term().
-    std::recursive_timed_mutex terminating_;
+    std::atomic<bool> let_go_{false};  // term() of what the parent process has made
 };
 
 }  // namespace cppyzmq

@@ -4,6 +4,7 @@
 #include "constants.hpp"
 #include "fastcall.hpp"
 #include "gil.hpp"
+#include "instance.hpp"
 #include "release_queue.hpp"
 
 #include <structmember.h>
@@ -503,6 +504,23 @@ PyObject* frame_getattr(PyObject* object, PyObject* name)
     return get_by_number(self_of(object), row->value);
 }
 
+// What a class of Frames declares can be set; a misspelt name cannot.
+int frame_setattr(PyObject* object, PyObject* name, PyObject* value)
+{
+    try {
+        if (value == nullptr || _PyType_Lookup(Py_TYPE(object), name) != nullptr ||
+            is_declared(object, name)) {
+            return PyObject_GenericSetAttr(object, name, value);
+        }
+    } catch (const std::exception&) {
+        raise_current_exception();
+        return -1;
+    }
+    PyErr_Format(PyExc_AttributeError, "'%s' has no attribute or message option '%U'",
+                 Py_TYPE(object)->tp_name, name);
+    return -1;
+}
+
 std::array<PyMethodDef, 2> fast_methods{
     fast_method<frame_get>("get", R"(get($self, option)
 --
@@ -681,6 +699,7 @@ void register_frame(py::module_& module)
         {Py_tp_dealloc, reinterpret_cast<void*>(frame_dealloc)},
         {Py_tp_repr, reinterpret_cast<void*>(frame_repr)},
         {Py_tp_getattro, reinterpret_cast<void*>(frame_getattr)},
+        {Py_tp_setattro, reinterpret_cast<void*>(frame_setattr)},
         {Py_tp_methods, methods},
         {Py_tp_getset, properties},
         {Py_tp_members, members},

@@ -88,6 +88,21 @@ void set_up_instance(PyHeapTypeObject* type)
     }
 }
 
+// Whether an instance may have the attribute although no class has a value for it:
+// its __dict__ has it, or a class annotates it. May throw.
+inline bool is_declared(PyObject* self, PyObject* name)
+{
+    if (py::getattr(self, "__dict__", py::tuple()).contains(py::handle(name))) {
+        return true;
+    }
+    for (const py::handle type : py::reinterpret_borrow<py::tuple>(Py_TYPE(self)->tp_mro)) {
+        if (py::getattr(type, "__annotations__", py::tuple()).contains(py::handle(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 inline py::metaclass plain_metaclass()
 {
     return py::metaclass(py::handle(reinterpret_cast<PyObject*>(&PyType_Type)));

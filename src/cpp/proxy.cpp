@@ -144,6 +144,9 @@ bool Proxy::receive(Direction& direction)
         return fail(from);
     }
     if (receive_parts(from, direction.message) < 0) {
+        if (errno == ENOTSUP) {
+            errno = EAGAIN;  // a PUSH, a PUB: never has anything
+        }
         return false;
     }
     direction.size = 0;

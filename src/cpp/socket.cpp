@@ -124,6 +124,9 @@ void with_endpoint(Socket& self, const py::object& address)
     }
     if (endpoint.compare(0, std::strlen(inproc_scheme), inproc_scheme) == 0) {
         self.state->inproc = true;
+        if (call == zmq_connect && self.type == ZMQ_PAIR && !self.context.is_none()) {
+            self.context.cast<const Context&>().state()->add_listener(endpoint, self.state);
+        }
     }
 }
 
@@ -251,16 +254,18 @@ int fileno(Socket& self)
     return state.fd();
 }
 
-void set_topic(Socket& self, int option, const py::object& topic)
+// Through the `set` that a subclass may have.
+void set_topic(const py::object& self, int option, const py::object& topic)
 {
     const py::object bytes =
         PyUnicode_Check(topic.ptr()) != 0
             ? py::reinterpret_steal<py::object>(PyUnicode_AsUTF8String(topic.ptr()))
             : topic;
-    state_of(self);
-    if (!bytes || !set_socket_option(self, option, bytes.ptr())) {
+    if (!bytes) {
         throw py::error_already_set();
     }
+    state_of(self.cast<const Socket&>());
+    self.attr("set")(option, bytes);
 }
 
 #if CPPYZMQ_DRAFTS
@@ -345,7 +350,7 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
             raise_refused(state);
             return false;
         }
-        before = state.monitor_endpoint;
+        before = state.monitor != nullptr ? state.monitor->endpoint() : std::string();
     }
     void* listener = nullptr;
     if (!before.empty() && !socket.context.is_none()) {
@@ -380,9 +385,22 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
         }
     }
     const int error = errno;
-    const Entered entered(state);
-    if (entered) {
-        state.monitor_endpoint = result == 0 ? endpoint : std::string();
+    std::shared_ptr<Monitor> monitor;
+    if (result == 0 && !endpoint.empty()) {
+        // A bare shadow does not know its context.
+        const auto context = socket.context.is_none()
+                                 ? std::make_shared<ContextState>()
+                                 : socket.context.cast<const Context&>().state();
+        monitor = std::make_shared<Monitor>(
+            endpoint, socket.state,
+            std::shared_ptr<const std::atomic<bool>>(context, &context->terminating));
+        context->add_monitor(monitor);
+    }
+    {
+        const Entered entered(state);
+        if (entered) {
+            state.monitor = std::move(monitor);
+        }
     }
     if (result != 0) {
         const std::string shown = " (addr='" + endpoint + "')";
@@ -518,7 +536,9 @@ ZMQError
 The socket's file descriptor (ZMQ_FD): edge-triggered, see zmq_getsockopt(3).)doc")
         .def(
             "subscribe",
-            [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_SUBSCRIBE, topic); },
+            [](const py::object& self, const py::object& topic) {
+                set_topic(self, ZMQ_SUBSCRIBE, topic);
+            },
             py::arg("topic"), R"doc(subscribe($record, self, topic)
 --
 
@@ -530,7 +550,9 @@ topic
     bytes, or str to be encoded as UTF-8; empty for all messages.)doc")
         .def(
             "unsubscribe",
-            [](Socket& self, const py::object& topic) { set_topic(self, ZMQ_UNSUBSCRIBE, topic); },
+            [](const py::object& self, const py::object& topic) {
+                set_topic(self, ZMQ_UNSUBSCRIBE, topic);
+            },
             py::arg("topic"), R"doc(unsubscribe($record, self, topic)
 --
 

@@ -155,7 +155,7 @@ __attribute__((noinline)) bool finish_waiting(State& state, Entered& entered, in
             break;
     }
     if (errno == ENOTSOCK && state.closed()) {
-        raise_closed_socket();
+        raise_refused(state);
     } else {
         raise_last_error();
     }
@@ -606,7 +606,7 @@ PyObject* socket_poll(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
         return nullptr;
     }
     if (ready == 0 && errno != EAGAIN) {
-        return errno == ENOTSOCK && state.closed() ? raise_closed_socket() : raise_last_error();
+        return errno == ENOTSOCK && state.closed() ? raise_refused(state) : raise_last_error();
     }
     return PyLong_FromLong(ready);
 }

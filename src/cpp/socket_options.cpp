@@ -130,9 +130,8 @@ PyObject* get_bytes(State& state, int option)
             return raise_refused(state);
         }
         if (option == number::monitor) {
-            return PyBytes_FromStringAndSize(
-                state.monitor_endpoint.data(),
-                static_cast<Py_ssize_t>(state.monitor_endpoint.size()));
+            return state.monitor == nullptr ? PyBytes_FromStringAndSize(nullptr, 0)
+                                            : PyBytes_FromString(state.monitor->endpoint().c_str());
         }
         if (zmq_getsockopt(state.handle(), option, value, &size) != 0) {
             size = sizeof value + 1;
@@ -346,23 +345,6 @@ int set_as_attribute(PyObject* self, int option, PyObject* value)
     return result ? 0 : -1;
 }
 
-// Whether an instance may have the attribute: its __dict__ has it, or a class
-// annotates it.
-bool declared(PyObject* self, PyObject* name)
-{
-    const py::object attributes = py::handle(self).attr("__dict__");
-    if (attributes.contains(py::handle(name))) {
-        return true;
-    }
-    for (const py::handle type : py::reinterpret_borrow<py::tuple>(Py_TYPE(self)->tp_mro)) {
-        const py::object annotations = py::getattr(type, "__annotations__", py::none());
-        if (!annotations.is_none() && annotations.contains(py::handle(name))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 }  // namespace
 
 PyObject* get_socket_option(Socket& socket, int option)
@@ -424,7 +406,7 @@ int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
         return PyObject_GenericSetAttr(self, name, value);
     }
     try {
-        if (declared(self, name)) {
+        if (is_declared(self, name)) {
             return PyObject_GenericSetAttr(self, name, value);
         }
     } catch (const std::exception&) {

@@ -355,8 +355,19 @@ bool State::close(const int* linger, Gil gil)
         zmq_setsockopt(handle_, ZMQ_LINGER, linger, sizeof *linger);
     }
     zmq_close(handle_);
+    const std::shared_ptr<Monitor> ending = std::move(monitor);
     word_.store(closed_, std::memory_order_release);
+    if (ending != nullptr) {
+        ending->end(gil);
+    }
     return true;
+}
+
+void State::end_with_context(Gil gil)
+{
+    ended_with_context_ = true;
+    const int no_linger = 0;
+    close(&no_linger, gil);
 }
 
 void State::await_closed() const
@@ -366,8 +377,40 @@ void State::await_closed() const
     }
 }
 
+Monitor::Monitor(std::string endpoint, const std::shared_ptr<State>& watched,
+                 std::shared_ptr<const std::atomic<bool>> terminating)
+    : endpoint_(std::move(endpoint)), watched_(watched), terminating_(std::move(terminating))
+{
+}
+
+std::shared_ptr<State> Monitor::listener() const
+{
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return listener_.lock();
+}
+
+void Monitor::set_listener(const std::shared_ptr<State>& listener)
+{
+    const std::lock_guard<std::mutex> guard(mutex_);
+    listener_ = listener;
+}
+
+void Monitor::end(Gil gil)
+{
+    const std::shared_ptr<State> watched = watched_.lock();
+    if (!*terminating_ || (watched != nullptr && !watched->closed())) {
+        return;
+    }
+    if (const std::shared_ptr<State> listening = listener()) {
+        listening->end_with_context(gil);
+    }
+}
+
 PyObject* raise_refused(const State& state)
 {
+    if (state.ended_with_context()) {
+        return raise_error(ETERM);
+    }
     return state.of_this_process() ? raise_closed_socket() : raise_foreign_socket();
 }
 

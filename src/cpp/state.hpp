@@ -74,6 +74,34 @@ struct Waiter {
 
 enum class Gil { held, released };
 
+class State;
+
+// The monitor of a socket, and the PAIR socket that listens to it. While the
+// context lives, the listener may read the last events of a socket that is closed;
+// it must not keep the context from ending.
+class Monitor {
+public:
+    // `terminating`: whether the context of both is.
+    Monitor(std::string endpoint, const std::shared_ptr<State>& watched,
+            std::shared_ptr<const std::atomic<bool>> terminating);
+
+    const std::string& endpoint() const { return endpoint_; }
+    bool in_use() const { return !watched_.expired() || listener() != nullptr; }
+    void set_listener(const std::shared_ptr<State>& listener);
+    // Closes the listener where the context is terminating and the watched socket
+    // closed. To be called after either has become so.
+    void end(Gil gil);
+
+private:
+    std::shared_ptr<State> listener() const;
+
+    const std::string endpoint_;
+    const std::weak_ptr<State> watched_;
+    const std::shared_ptr<const std::atomic<bool>> terminating_;
+    mutable std::mutex mutex_;
+    std::weak_ptr<State> listener_;
+};
+
 class State {
 public:
     // For a socket that was made here: always a new State, since libzmq uses
@@ -131,6 +159,9 @@ public:
     // milliseconds, null to leave LINGER alone.
     bool close(const int* linger, Gil gil = Gil::held);
     bool closed() const { return closing_.load(std::memory_order_acquire); }
+    // Closes it because its context ends: calls on it say ETERM.
+    void end_with_context(Gil gil);
+    bool ended_with_context() const { return ended_with_context_; }
     // After enter() said closed: returns when close() no longer touches the list
     // of waiters.
     void await_closed() const;
@@ -165,8 +196,8 @@ public:
     // out without DONTWAIT: libzmq never waits in the middle of a message, and a
     // refused later part would tear it.
     bool mid_send = false;
-    // Inside only: where the socket is monitored, or empty.
-    std::string monitor_endpoint;
+    // Inside only: null where the socket is not monitored.
+    std::shared_ptr<Monitor> monitor;
     // It has had an inproc endpoint: its peers may be threads of this process.
     std::atomic<bool> inproc{false};
 
@@ -182,6 +213,7 @@ private:
 
     std::atomic<std::uintptr_t> word_{0};
     std::atomic<bool> closing_{false};
+    std::atomic<bool> ended_with_context_{false};
     std::atomic<std::uint32_t> operations_{0};
     Waiter* waiters_ = nullptr;
     void* const handle_;
