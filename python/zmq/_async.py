@@ -71,6 +71,37 @@ class Loop(Protocol):
         """Say whether it was closed."""
 
 
+class Place(Protocol):
+    """Where a Waiting waits."""
+
+    polls: deque[Any]
+
+    def pin(self) -> None:
+        """Have the loop keep all this alive: somebody waits for it."""
+
+    def left(self) -> None:
+        """Go on without somebody who has left."""
+
+
+class Poll(Protocol):
+    """What is told of events: one in the queue of polls of a lane."""
+
+    #: Which events.
+    _request: int
+
+    def finish(self, result: int, /) -> None:
+        """Tell of events that are there, out of the queue."""
+
+    def fail(self, error: BaseException, /) -> None:
+        """Tell of an error, out of the queue."""
+
+    def cancel(self) -> bool:
+        """Tell that the socket was closed."""
+
+    def release(self) -> None:
+        """Let go of what was needed for waiting."""
+
+
 def _cancel_of_gather() -> Any:
     """Give the code by which a gather() that is cancelled cancels what it gathers."""
     from asyncio import tasks
@@ -121,7 +152,7 @@ if TYPE_CHECKING:
         _suspended: int
         # The rest is for those that wait.
         #: Where it waits; None when it does no more.
-        _lane: Lane | None
+        _lane: Place | None
         #: In which of the queues there.
         _queue: deque[Waiting[Any]]
         #: How to try again, by the kind of queue: `receives`: multipart, copy, track; `sends`:
@@ -256,7 +287,7 @@ class Waiting(Received[T]):
             self.fail(Again())
 
 
-class _Reader:
+class Reader:
     """What a loop calls when a socket may be ready.
 
     The loop does not keep the lane alive, nor so its socket, unless somebody waits there.
@@ -277,6 +308,12 @@ class _Reader:
         lane = self.lane()
         if lane is not None and lane.watch is not None:
             lane.watch.disarm()
+            lane.serve()
+
+    def tick(self) -> None:
+        lane = self.lane()
+        if lane is not None:
+            lane.ticking = False
             lane.serve()
 
 
@@ -328,15 +365,15 @@ class Lane(_core.Turns):
         self.waiting = waiting
         self.receives = deque()
         self.sends = deque()
-        self.polls: deque[Waiting[Any]] = deque()
+        self.polls: deque[Poll] = deque()
         self.watch = None
         self.hooked = False
-        self.reader = _Reader(self)
+        self.reader = Reader(self)
         #: Whether the loop was asked to call `_unmark`.
         self.marked = False
         #: Whether the loop was asked to call `serve`.
         self.scheduled = False
-        #: Whether the loop was asked to call `_look_again`.
+        #: Whether the loop was asked to look again in a while.
         self.ticking = False
         self.process = os.getpid()
 
@@ -373,12 +410,13 @@ class Lane(_core.Turns):
             _unhook(loop, self.selector, watch, self.process)
 
     def pin(self) -> None:
-        """Have the loop keep all this alive: somebody waits for it."""
+        """Have the loop keep all this alive: somebody waits for one more of those here."""
+        self.awaited += 1
         self.reader.pinned = self
 
     def left(self) -> None:
         """Go on without somebody who has left."""
-        if not (self.receives or self.sends or self.polls):
+        if not self.awaited:
             self.reader.pinned = None
 
     def is_due(self) -> bool:
@@ -403,15 +441,17 @@ class Lane(_core.Turns):
             self.scheduled = True
             self.loop.call_soon(self.serve)
 
-    def _look_again(self) -> None:
-        self.ticking = False
-        self.serve()
+    def tick(self) -> None:
+        """Look again in a while: there is no descriptor to watch."""
+        if not self.ticking:
+            self.ticking = True
+            self.loop.call_later(NO_DESCRIPTOR_INTERVAL_S, self.reader.tick)
 
     # -- joining the queues ------------------------------------------------------------------
 
     def join(
         self,
-        queue: deque[Waiting[Any]],
+        queue: deque[Any],
         request: Any,
         socket: _core.Socket,
         timeout_ms: float | None,
@@ -446,7 +486,7 @@ class Lane(_core.Turns):
 
     def wait(
         self,
-        queue: deque[Waiting[Any]],
+        queue: deque[Any],
         request: Any,
         socket: _core.Socket,
         timeout_ms: float | None,
@@ -455,12 +495,16 @@ class Lane(_core.Turns):
         """Wait in a queue, unless it can be had at once and it is nobody else's turn."""
         self.hook(socket)
         future = self.join(queue, request, socket, timeout_ms, load)
-        if not self.scheduled and queue[0] is future:
-            if self.is_due():
-                self.schedule()
-            else:
-                self._serve()
+        # A poll may be for other events than those before it.
+        if queue[0] is future or queue is self.polls:
+            self.serve_in_turn()
         return future
+
+    def watch_for(self, poll: Poll, socket: _core.Socket) -> None:
+        """Tell of events in the socket; maybe at once."""
+        self.hook(socket)
+        self.polls.append(poll)
+        self.serve_in_turn()
 
     def received(self, taken: Taken, load: Callable[[Any], Any] | None) -> Waiting[Any]:
         """Give a finished Future of a message that has been received."""
@@ -493,6 +537,15 @@ class Lane(_core.Turns):
 
     # -- serving them ------------------------------------------------------------------------
 
+    def serve_in_turn(self) -> None:
+        """Serve the queues: now, or when the loop has had its turn."""
+        if self.scheduled:
+            return
+        if self.is_due():
+            self.schedule()
+        else:
+            self._serve()
+
     def serve(self) -> None:
         """Give what is there to those who wait for it; called by the loop."""
         self.scheduled = False
@@ -518,11 +571,10 @@ class Lane(_core.Turns):
             self._serve_sends(watch)
         if self.polls:
             self._serve_polls(watch)
-        if not (self.receives or self.sends or self.polls):
+        if not self.awaited:
             self.reader.pinned = None
-        elif watch.descriptor < 0 and not self.ticking:
-            self.ticking = True
-            self.loop.call_later(NO_DESCRIPTOR_INTERVAL_S, self._look_again)
+        if watch.descriptor < 0 and (self.receives or self.sends or self.polls):
+            self.tick()
 
     def _quieten(self, watch: Watch) -> None:
         try:

@@ -11,6 +11,7 @@ import warnings
 import weakref
 from asyncio import Future
 from asyncio import _get_running_loop as get_running_loop
+from collections import deque
 from collections.abc import Callable, Iterable
 from errno import ENOTSOCK
 from functools import partial
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import zmq
 from zmq import _core
-from zmq._async import Lane, Loop, Received, Selector, Waiting, frames_of
+from zmq._async import Lane, Loop, Reader, Received, Selector, Waiting, frames_of
 from zmq._core import take
 from zmq.constants import ETERM, EVENTS, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO, Errno
 from zmq.error import Again, ZMQError
@@ -582,8 +583,62 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
 _ERRORS_INTERVAL_S = 0.05
 
 
+class _Polled:
+    """One socket of a poll that waits; in the queue of its lane.
+
+    Parameters
+    ----------
+    polling
+        The poll.
+    lane
+        Where it waits.
+    socket
+        The socket.
+    events
+        What for.
+    """
+
+    __slots__ = ("_request", "awaited", "lane", "polling", "socket")
+
+    def __init__(self, polling: _Polling, lane: Lane, socket: _core.Socket, events: int) -> None:
+        self.polling = polling
+        self.lane = lane
+        self.socket = socket
+        self._request = events
+        self.awaited = False
+
+    def pin(self) -> None:
+        """Have the loop keep all this alive: somebody waits for it."""
+        self.awaited = True
+        self.lane.pin()
+
+    def finish(self, _ready: int) -> None:
+        """Look at all of them: this one is ready."""
+        self.polling.woken(self)
+
+    def fail(self, error: BaseException) -> None:
+        """Fail the poll."""
+        self.polling.fail(error)
+
+    def cancel(self) -> bool:
+        """Cancel the poll: the socket was closed."""
+        return self.polling.future.cancel()
+
+    def release(self) -> None:
+        """Do nothing: the poll lets go of everything at once."""
+
+    def leave(self) -> None:
+        """Wait no longer."""
+        if self in self.lane.polls:
+            self.lane.polls.remove(self)
+        if self.awaited:
+            self.awaited = False
+            self.lane.awaited -= 1
+            self.lane.left()
+
+
 class _Polling:
-    """One poll of a poller that has to wait.
+    """One poll of a poller that has to wait; for its Future, where that waits.
 
     Parameters
     ----------
@@ -596,94 +651,124 @@ class _Polling:
     """
 
     def __init__(self, poller: _AsyncPoller, turns: Lane, timeout_ms: float | None) -> None:
-        loop = turns.loop
         self.poller = poller
         self.turns = turns
-        self.selector: Selector = poller._get_selector(loop)
+        self.selector: Selector = poller._get_selector(turns.loop)
+        self.reader = Reader(self)
         self.timers: list[Handle] = []
-        self.waiting: list[Waiting[Any]] = []
+        self.polled: list[_Polled] = []
         #: Duplicates, so that what somebody else watches is left alone.
-        self.readers: list[int] = []
-        self.writers: list[int] = []
-        self.future: Future[Any] = Future(loop=loop)  # type: ignore[arg-type]
-        self.future.add_done_callback(self.stop)
+        self.descriptors: list[tuple[int, Callable[[int], Any]]] = []
+        self.polls: deque[Waiting[Any]] = deque()
+        self.future: Waiting[Any] = turns.new_waiting(turns.waiting, self.polls, None, None, None)
+        self.future._lane = self
+        self.polls.append(self.future)
         try:
             for watched, events in poller.sockets:
                 self.watch(watched, int(events))
+                if self.future.done():
+                    return
         except BaseException:
-            self.future.cancel()
             self.stop()
             raise
         if timeout_ms is not None and timeout_ms >= 0:
-            self.timers.append(loop.call_later(timeout_ms / 1000, self.finish, []))
+            self.timers.append(turns.loop.call_later(timeout_ms / 1000, self.finish, []))
+
+    def __del__(self) -> None:
+        self.stop()
 
     def watch(self, watched: Any, events: int) -> None:
+        """Wait for events of a socket or file."""
         if isinstance(watched, _core.Socket):
             if events & _SOCKET_EVENTS:
                 lane = self.poller._lane_of(watched, self.turns.loop)
-                waiting = lane.wait(lane.polls, events & _SOCKET_EVENTS, watched, None)
-                self.waiting.append(waiting)
-                waiting.add_done_callback(partial(self.woken, watched, events))
+                polled = _Polled(self, lane, watched, events & _SOCKET_EVENTS)
+                self.polled.append(polled)
+                lane.watch_for(polled, watched)
             return
         descriptor = watched if isinstance(watched, int) else watched.fileno()
+        selector = self.selector
         if events & POLLIN:
-            self.readers.append(os.dup(descriptor))
-            self.selector.add_reader(self.readers[-1], self.look)
+            duplicate = os.dup(descriptor)
+            self.descriptors.append((duplicate, selector.remove_reader))
+            selector.add_reader(duplicate, self.reader.readable)
         if events & POLLOUT:
-            self.writers.append(os.dup(descriptor))
-            self.selector.add_writer(self.writers[-1], self.look)
+            duplicate = os.dup(descriptor)
+            self.descriptors.append((duplicate, selector.remove_writer))
+            selector.add_writer(duplicate, self.reader.readable)
         if not events & _SOCKET_EVENTS:
             self.look_again()
 
+    def pin(self) -> None:
+        """Have the loop keep all this alive: somebody waits for it."""
+        self.reader.pinned = self
+        for polled in self.polled:
+            polled.pin()
+
+    def left(self) -> None:
+        """Stop: the one that waited here has left."""
+        self.stop()
+
     def look_again(self) -> None:
-        self.look()
+        """Look at once, and at intervals."""
+        self.serve()
         if not self.future.done():
             later = self.turns.loop.call_later(_ERRORS_INTERVAL_S, self.look_again)
             self.timers.append(later)
 
-    def woken(self, watched: Any, events: int, waiting: Future[Any]) -> None:
+    def woken(self, polled: _Polled) -> None:
+        """Look, since a socket is ready."""
+        self.serve()
         if self.future.done():
             return
-        self.waiting.remove(waiting)  # type: ignore[arg-type]
-        if waiting.cancelled():
-            # The socket was closed.
-            self.future.cancel()
-            return
-        self.look()
-        if not self.future.done():
-            # Somebody else was faster.
-            self.watch(watched, events)
+        # Somebody else was faster, or it was registered for something else meanwhile, or not at
+        # all any more.
+        for watched, events in self.poller.sockets:
+            if watched is polled.socket and events & _SOCKET_EVENTS:
+                polled._request = int(events & _SOCKET_EVENTS)
+                polled.lane.polls.append(polled)
+                return
+        self.polled.remove(polled)
+        polled.leave()
 
-    def look(self) -> None:
+    def serve(self) -> None:
+        """Finish if anything is ready."""
         if self.future.done():
             return
         try:
             found = _native_poller_poll(self.poller, 0)
         except Exception as error:
-            self.future.set_exception(error)
+            self.fail(error)
         else:
             if found:
                 self.finish(found)
 
-    def finish(self, found: list[tuple[Any, int]]) -> None:
-        if not self.future.done():
-            self.future.set_result(found)
+    def fail(self, error: BaseException) -> None:
+        """Finish with an error."""
+        self.stop()
+        self.future.fail(error)
 
-    def stop(self, _: object = None) -> None:
-        for timer in self.timers:
+    def finish(self, found: list[tuple[Any, int]]) -> None:
+        """Finish."""
+        self.stop()
+        self.future.finish(found)
+
+    def stop(self) -> None:
+        """Wait no longer."""
+        self.reader.pinned = None
+        self.polls.clear()
+        polled, self.polled = self.polled, []
+        descriptors, self.descriptors = self.descriptors, []
+        timers, self.timers = self.timers, []
+        for timer in timers:
             timer.cancel()
-        for waiting in self.waiting:
-            waiting.cancel()
-        loop = self.turns.loop
-        for descriptor in self.readers:
-            if not loop.is_closed():
-                self.selector.remove_reader(descriptor)
+        for waiting in polled:
+            waiting.leave()
+        closed = self.turns.loop.is_closed()
+        for descriptor, remove in descriptors:
+            if not closed:
+                remove(descriptor)
             os.close(descriptor)
-        for descriptor in self.writers:
-            if not loop.is_closed():
-                self.selector.remove_writer(descriptor)
-            os.close(descriptor)
-        self.timers, self.waiting, self.readers, self.writers = [], [], [], []
 
 
 class _AsyncPoller(_Async, zmq.Poller):

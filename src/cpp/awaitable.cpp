@@ -40,6 +40,31 @@ const Names& names()
     return *instance;
 }
 
+using Clock = std::chrono::steady_clock;
+
+// What waits on one socket in one loop, as far as those need to know who do not
+// wait. A Python class adds the rest.
+struct Turns {
+    PyObject_HEAD
+    PyObject* loop;
+    PyObject* receives;  // those that wait; null or a sequence
+    PyObject* sends;
+    PyObject* watch;         // None until something had to wait
+    PyObject* loop_keyword;  // {"loop": loop}
+    PyObject* weak_references;
+    Clock::time_point until;  // so long nothing has to be done about the loop's turn
+    unsigned long thread;     // where the loop was seen to run
+    bool tells_thread;        // whether the loop has an attribute that says that
+    int awaited;              // how many of those that wait somebody waits for
+};
+
+PyTypeObject* turns_type = nullptr;
+
+Turns& turns_of(PyObject* object)
+{
+    return *reinterpret_cast<Turns*>(object);
+}
+
 // -- Received -----------------------------------------------------------------
 
 // asyncio.Future, and the type that is made from it; set once, by Python.
@@ -63,6 +88,7 @@ struct Received {
     PyObject* load;     // makes the result of a message
     PyObject* timer;    // ends it
     int suspended;      // how many tasks are to run next with the result
+    bool awaited;       // whether its lane counts it among those that somebody waits for
 };
 
 Received& received_of(PyObject* object)
@@ -118,9 +144,11 @@ PyObject* call_future(PyObject* method, PyObject* self, PyObject* const* argumen
 PyObject* received_add_done_callback(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                                      PyObject* keywords)
 {
-    PyObject* lane = received_of(self).lane;
-    if (lane != nullptr && lane != Py_None) {
+    Received& received = received_of(self);
+    PyObject* lane = received.lane;
+    if (lane != nullptr && lane != Py_None && !received.awaited) {
         // From now on somebody waits for it, even if nobody holds on to it.
+        received.awaited = true;
         const py::object none =
             py::reinterpret_steal<py::object>(PyObject_CallMethodNoArgs(lane, names().pin));
         if (!none) {
@@ -139,6 +167,10 @@ void set_none(PyObject*& field)
 // It waits no more. False with a Python exception.
 bool release(Received& received)
 {
+    if (received.awaited && PyObject_TypeCheck(received.lane, turns_type)) {
+        --turns_of(received.lane).awaited;
+    }
+    received.awaited = false;
     set_none(received.lane);
     set_none(received.socket);
     set_none(received.request);
@@ -306,33 +338,9 @@ when this is dropped.)")},
 
 // -- Turns --------------------------------------------------------------------
 
-using Clock = std::chrono::steady_clock;
-
 // A Future that is finished already is awaited without the loop. For twice as long
 // a task may go on with calls that never wait, then it is the loop's turn.
 constexpr auto turn = std::chrono::milliseconds(4);
-
-// What waits on one socket in one loop, as far as those need to know who do not
-// wait. A Python class adds the rest.
-struct Turns {
-    PyObject_HEAD
-    PyObject* loop;
-    PyObject* receives;  // those that wait; null or a sequence
-    PyObject* sends;
-    PyObject* watch;         // None until something had to wait
-    PyObject* loop_keyword;  // {"loop": loop}
-    PyObject* weak_references;
-    Clock::time_point until;  // so long nothing has to be done about the loop's turn
-    unsigned long thread;     // where the loop was seen to run
-    bool tells_thread;        // whether the loop has an attribute that says that
-};
-
-PyTypeObject* turns_type = nullptr;
-
-Turns& turns_of(PyObject* object)
-{
-    return *reinterpret_cast<Turns*>(object);
-}
 
 void note_turn(Turns& turns)
 {
@@ -488,6 +496,8 @@ PyMemberDef turns_members[] = {
     {"receives", T_OBJECT, offsetof(Turns, receives), 0, "The receives that wait."},
     {"sends", T_OBJECT, offsetof(Turns, sends), 0, "The sends that wait."},
     {"watch", T_OBJECT, offsetof(Turns, watch), 0, "The Watch; None until something had to wait."},
+    {"awaited", T_INT, offsetof(Turns, awaited), 0,
+     "How many of those that wait somebody waits for."},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Turns, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };

@@ -48,6 +48,14 @@ public:
     bool of_this_process() const { return generation_ == process_generation.load(); }
     std::size_t size() const { return entries_.size(); }
 
+    int traverse(visitproc visit, void* arg) const
+    {
+        for (const auto& entry : entries_) {
+            Py_VISIT(entry->object.ptr());
+        }
+        return 0;
+    }
+
     // False with a Python exception.
     bool add(const py::object& object, int events);
     void modify(std::size_t place, int events) { entries_[place]->events = events; }
@@ -357,6 +365,25 @@ struct Poller {
 #endif
 };
 
+// A poll that waits in an event loop refers to its Poller, and the sockets to it.
+int poller_traverse(PyObject* object, visitproc visit, void* arg)
+{
+    if (const int stop = traverse_instance(object, poller_traverse, visit, arg)) {
+        return stop;
+    }
+    const Poller* poller = object_of<Poller>(object);
+    if (poller == nullptr) {  // while it is being made
+        return 0;
+    }
+    Py_VISIT(poller->sockets.ptr());
+    Py_VISIT(poller->places.ptr());
+#if CPPYZMQ_EPOLL
+    return poller->watched != nullptr ? poller->watched->traverse(visit, arg) : 0;
+#else
+    return 0;
+#endif
+}
+
 void initialise(Poller&, const py::args& arguments, const py::kwargs& keywords)
 {
     if (!arguments.empty() || !keywords.empty()) {
@@ -380,6 +407,12 @@ void unregister_socket(Poller& self, const py::object& socket)
     for (auto index = place.cast<std::size_t>(); index < self.sockets.size(); ++index) {
         self.places[self.sockets[index].cast<py::tuple>()[0]] = index;
     }
+}
+
+void set_up_type(PyHeapTypeObject* type)
+{
+    set_up_instance<Poller, initialise>(type);
+    type->ht_type.tp_traverse = poller_traverse;
 }
 
 // The events as PollEvent where they are such.
@@ -501,7 +534,7 @@ ZMQError
 void register_poller(py::module_& module)
 {
     py::class_<Poller> type(module, "Poller", py::dynamic_attr(), plain_metaclass(),
-                            py::custom_type_setup(set_up_instance<Poller, initialise>), R"doc(
+                            py::custom_type_setup(set_up_type), R"doc(
 Waits for several sockets and files at once (zmq_poll(3)).)doc");
     const py::object both = module.attr("PollEvent")(ZMQ_POLLIN | ZMQ_POLLOUT);
     type.def("register", &register_socket_in, py::arg("socket"), py::arg("flags") = both,
