@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import zmq
+from support import unless_required
 from zmq.ssh import forward, tunnel
 
 JOIN_S = 20
@@ -28,7 +29,7 @@ PASSPHRASE = "open 'sesame' $HOME \\"
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
 
 needs_sshd = pytest.mark.skipif(
-    SSHD is None or shutil.which("ssh") is None,
+    unless_required("sshd", SSHD is None or shutil.which("ssh") is None),
     reason="OpenSSH is not installed (packages openssh-server and openssh-client)",
 )
 needs_paramiko = pytest.mark.skipif(
