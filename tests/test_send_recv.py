@@ -835,3 +835,94 @@ def test_arrays_of_any_type_can_be_sent(
         sent = numpy.zeros(number, dtype=dtype)
         near[0].send(sent, copy=copied)
         assert near[1].recv() == sent.tobytes()
+
+
+# -- how long a receive waits --------------------------------------------------------------------
+
+RECEIVES: dict[str, Callable[..., Any]] = {
+    "recv": lambda socket, **given: socket.recv(**given),
+    "recv_multipart": lambda socket, **given: socket.recv_multipart(**given),
+    "recv_into": lambda socket, **given: socket.recv_into(bytearray(10), **given),
+    "recv_string": lambda socket, **given: socket.recv_string(**given),
+    "recv_json": lambda socket, **given: socket.recv_json(**given),
+    "recv_pyobj": lambda socket, **given: socket.recv_pyobj(**given),
+    "recv_serialized": lambda socket, **given: socket.recv_serialized(list, **given),
+}
+
+
+@pytest.mark.parametrize("receive", list(RECEIVES.values()), ids=list(RECEIVES))
+@pytest.mark.parametrize("timeout", [0, 1, 0.5])
+def test_receive_gives_up_after_the_time_it_was_given(
+    near: tuple[zmq.Socket, zmq.Socket], receive: Callable[..., Any], timeout: float
+) -> None:
+    with pytest.raises(zmq.Again):
+        receive(near[0], timeout=timeout)
+
+
+def test_time_given_comes_before_the_option(near: tuple[zmq.Socket, zmq.Socket]) -> None:
+    first, second = near
+    second.rcvtimeo = 0
+    sending = when_parked(lambda: first.send(b"late"))
+    assert second.recv(timeout=-1) == b"late"
+    sending.join()
+    with pytest.raises(zmq.Again):
+        second.recv(timeout=None)
+    second.rcvtimeo = -1
+    with pytest.raises(zmq.Again):
+        second.recv(zmq.DONTWAIT, timeout=60_000)
+
+
+def test_message_that_is_there_is_received_whatever_the_time(
+    near: tuple[zmq.Socket, zmq.Socket],
+) -> None:
+    first, second = near
+    first.send_json({"number": 1})
+    assert second.recv_json(timeout=0) == {"number": 1}
+    first.send_multipart([b"one", b"two"])
+    assert second.recv_multipart(timeout=10) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("timeout", ["1", [], float("nan"), float("inf"), 1e30])
+def test_time_that_is_no_number_of_milliseconds_is_refused(
+    near: tuple[zmq.Socket, zmq.Socket], timeout: Any
+) -> None:
+    near[0].send(b"still there")
+    with pytest.raises((TypeError, OverflowError), match="timeout"):
+        near[1].recv(timeout=timeout)
+    assert near[1].recv() == b"still there"
+
+
+# -- sends and receives of a subclass ------------------------------------------------------------
+
+
+class Reversing(zmq.Socket):
+    """Sends each part backwards."""
+
+    def send(self, data: Any, flags: int = 0, **kwargs: Any) -> Any:
+        return super().send(bytes(data)[::-1], flags, **kwargs)
+
+    def recv(self, flags: int = 0, **kwargs: Any) -> Any:
+        return super().recv(flags, **kwargs)[::-1]
+
+
+def test_messages_go_through_the_send_and_recv_of_a_subclass(context: zmq.Context) -> None:
+    with Reversing(context, zmq.PAIR) as first, context.socket(zmq.PAIR) as second:
+        first.bind("inproc://reversing")
+        second.connect("inproc://reversing")
+        first.send_multipart([b"abc", b"de"])
+        assert second.recv_multipart() == [b"cba", b"ed"]
+        second.send_multipart([b"123", b"", b"45"])
+        assert first.recv_multipart() == [b"321", b"", b"54"]
+        first.send_string("text")
+        assert second.recv_string() == "txet"
+        with pytest.raises(zmq.Again):
+            first.recv_multipart(zmq.DONTWAIT)
+
+
+def test_subclass_without_its_own_sends_messages_natively() -> None:
+    class Plain(zmq.Socket):
+        pass
+
+    assert Plain.send_multipart is zmq.Socket.send_multipart
+    assert Plain.recv_multipart is zmq.Socket.recv_multipart
+    assert Reversing.send_multipart is not zmq.Socket.send_multipart

@@ -138,15 +138,40 @@ class Socket:
         group: str | None = None,
     ) -> MessageTracker | None: ...
     @overload
-    def recv(self, flags: int = 0, copy: Literal[True] = True, track: bool = False) -> bytes: ...
+    def recv(
+        self,
+        flags: int = 0,
+        copy: Literal[True] = True,
+        track: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> bytes: ...
     @overload
-    def recv(self, flags: int = 0, *, copy: Literal[False], track: bool = False) -> Frame: ...
+    def recv(
+        self,
+        flags: int = 0,
+        *,
+        copy: Literal[False],
+        track: bool = False,
+        timeout: float | None = None,
+    ) -> Frame: ...
     @overload
-    def recv(self, flags: int, copy: Literal[False], track: bool = False) -> Frame: ...
+    def recv(
+        self, flags: int, copy: Literal[False], track: bool = False, *, timeout: float | None = None
+    ) -> Frame: ...
     @overload
-    def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> bytes | Frame: ...
+    def recv(
+        self,
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> bytes | Frame: ...
     def _give_back(self, parts: Iterable[bytes | Frame], more: bool = False) -> None: ...
-    def recv_into(self, buffer: Buffer, /, *, nbytes: int = 0, flags: int = 0) -> int: ...
+    def recv_into(
+        self, buffer: Buffer, /, *, nbytes: int = 0, flags: int = 0, timeout: float | None = None
+    ) -> int: ...
     @overload
     def send_multipart(
         self,
@@ -168,19 +193,34 @@ class Socket:
     ) -> MessageTracker | None: ...
     @overload
     def recv_multipart(
-        self, flags: int = 0, copy: Literal[True] = True, track: bool = False
+        self,
+        flags: int = 0,
+        copy: Literal[True] = True,
+        track: bool = False,
+        *,
+        timeout: float | None = None,
     ) -> list[bytes]: ...
     @overload
     def recv_multipart(
-        self, flags: int = 0, *, copy: Literal[False], track: bool = False
+        self,
+        flags: int = 0,
+        *,
+        copy: Literal[False],
+        track: bool = False,
+        timeout: float | None = None,
     ) -> list[Frame]: ...
     @overload
     def recv_multipart(
-        self, flags: int, copy: Literal[False], track: bool = False
+        self, flags: int, copy: Literal[False], track: bool = False, *, timeout: float | None = None
     ) -> list[Frame]: ...
     @overload
     def recv_multipart(
-        self, flags: int = 0, copy: bool = True, track: bool = False
+        self,
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        *,
+        timeout: float | None = None,
     ) -> list[bytes] | list[Frame]: ...
 
 @disjoint_base

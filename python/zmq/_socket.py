@@ -19,6 +19,7 @@ from zmq.constants import (
     RCVHWM,
     RCVMORE,
     SNDHWM,
+    SNDMORE,
     TYPE,
     SocketOption,
     SocketType,
@@ -132,6 +133,33 @@ class _SocketContext(Generic[_SocketT_co]):
                 raise
 
 
+def _send_parts(
+    self: Socket[Any],
+    msg_parts: Iterable[MessagePart],
+    flags: int = 0,
+    copy: bool = True,
+    track: bool = False,
+    **kwargs: Any,
+) -> _core.MessageTracker | None:
+    """Send a message part by part: ``send_multipart`` of a class with its own ``send``."""
+    *parts, last = msg_parts
+    for part in parts:
+        self.send(part, SNDMORE | flags, copy=copy, track=track, **kwargs)
+    sent: _core.MessageTracker | None = self.send(last, flags, copy=copy, track=track, **kwargs)
+    return sent
+
+
+def _receive_parts(
+    self: Socket[Any], flags: int = 0, copy: bool = True, track: bool = False, **kwargs: Any
+) -> list[Any]:
+    """Receive a message part by part: ``recv_multipart`` of a class with its own ``recv``."""
+    parts = [self.recv(flags, copy=copy, track=track, **kwargs)]
+    while self.get(RCVMORE):
+        # It is there already.
+        parts.append(self.recv(flags, copy=copy, track=track))
+    return parts
+
+
 class Socket(_core.Socket, Generic[ReceivedT_co]):
     """A socket of libzmq.
 
@@ -211,6 +239,14 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         register = getattr(context, "_add_socket", None)
         if register is not None:
             register(self)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A class that has a send or recv of its own means it for each part of a message.
+        if cls.send is not Socket.send and cls.send_multipart is Socket.send_multipart:
+            cls.send_multipart = _send_parts  # type: ignore[assignment,method-assign]
+        if cls.recv is not Socket.recv and cls.recv_multipart is Socket.recv_multipart:
+            cls.recv_multipart = _receive_parts  # type: ignore[assignment,method-assign]
 
     def __del__(self) -> None:
         # _process is missing when __init__ has failed.
@@ -490,13 +526,13 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             raise TypeError(f"str objects only, not {type(u).__name__}; bytes go to send")
         if not kwargs:
             return self.send(u.encode(encoding), flags=flags, copy=copy)
-        if kwargs:
-            return self.send(u.encode(encoding), flags=flags, copy=copy, **kwargs)
-        return self.send(u.encode(encoding), flags, copy)
+        return self.send(u.encode(encoding), flags=flags, copy=copy, **kwargs)
 
     send_unicode = send_string
 
-    def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> str:
+    def recv_string(
+        self, flags: int = 0, encoding: str = "utf-8", *, timeout: float | None = None
+    ) -> str:
         """Receive one message part and decode it.
 
         Parameters
@@ -505,6 +541,8 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             Any flags for :meth:`recv`.
         encoding
             How the sender encoded the text.
+        timeout
+            As for :meth:`recv`.
 
         Returns
         -------
@@ -516,7 +554,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         Again
             ``DONTWAIT`` was given, or RCVTIMEO ran out, and nothing was there.
         """
-        part = self.recv(flags=flags)
+        part = self.recv(flags) if timeout is None else self.recv(flags, timeout=timeout)
         if type(part) is bytes:
             return part.decode(encoding)
         return self._deserialize(part, lambda part: part.decode(encoding))
@@ -550,7 +588,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         sent: _core.MessageTracker | None = self.send(data, flags=flags, **kwargs)
         return sent
 
-    def recv_pyobj(self, flags: int = 0) -> Any:
+    def recv_pyobj(self, flags: int = 0, *, timeout: float | None = None) -> Any:
         """Receive one message part and unpickle it.
 
         A pickle can run any code: receive such messages only from peers that are trusted, over
@@ -563,6 +601,8 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         ----------
         flags
             Any flags for :meth:`recv`.
+        timeout
+            As for :meth:`recv`.
 
         Returns
         -------
@@ -576,7 +616,8 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         pickle.UnpicklingError
             It is no pickle.
         """
-        return self._deserialize(self.recv(flags), self._load_pyobj)
+        part = self.recv(flags) if timeout is None else self.recv(flags, timeout=timeout)
+        return self._deserialize(part, self._load_pyobj)
 
     def _load_pyobj(self, part: bytes) -> Any:
         if len(part) == _MONITOR_EVENT_BYTES and self.type == PAIR and self.get(RCVMORE):
@@ -617,13 +658,15 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         )
         return sent
 
-    def recv_json(self, flags: int = 0, **kwargs: Any) -> Any:
+    def recv_json(self, flags: int = 0, *, timeout: float | None = None, **kwargs: Any) -> Any:
         """Receive one message part and read it as JSON.
 
         Parameters
         ----------
         flags
             Any flags for :meth:`recv`.
+        timeout
+            As for :meth:`recv`.
         **kwargs
             Arguments for :func:`json.loads`.
 
@@ -640,7 +683,10 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             It is no JSON.
         """
         loads = _jsonapi().loads
-        return self._deserialize(self.recv(flags), lambda part: loads(part, **kwargs))
+        part = self.recv(flags) if timeout is None else self.recv(flags, timeout=timeout)
+        if type(part) is bytes:
+            return loads(part, **kwargs)
+        return self._deserialize(part, lambda part: loads(part, **kwargs))
 
     def send_serialized(
         self,
@@ -673,7 +719,12 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         return self.send_multipart(serialize(msg), flags=flags, copy=copy, **kwargs)
 
     def recv_serialized(
-        self, deserialize: Callable[[list[Any]], _Loaded], flags: int = 0, copy: bool = True
+        self,
+        deserialize: Callable[[list[Any]], _Loaded],
+        flags: int = 0,
+        copy: bool = True,
+        *,
+        timeout: float | None = None,
     ) -> _Loaded:
         """Receive a message in a form of your own.
 
@@ -685,6 +736,8 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             Any flags for :meth:`recv_multipart`.
         copy
             Whether the parts are bytes; else they are Frames.
+        timeout
+            As for :meth:`recv_multipart`.
 
         Returns
         -------
@@ -696,7 +749,11 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         Again
             ``DONTWAIT`` was given, or RCVTIMEO ran out, and nothing was there.
         """
-        parts: list[Any] = self.recv_multipart(flags=flags, copy=copy)
+        parts: list[Any]
+        if timeout is None:
+            parts = self.recv_multipart(flags=flags, copy=copy)
+        else:
+            parts = self.recv_multipart(flags=flags, copy=copy, timeout=timeout)
         return self._deserialize(parts, deserialize)
 
     # -- monitoring --------------------------------------------------------------------------

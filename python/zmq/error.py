@@ -121,6 +121,9 @@ class ContextTerminated(ZMQError):
 class Again(ZMQError):
     """The call would have to wait, and may not, or may no longer (EAGAIN)."""
 
+    # The native core's instances need no attribute of their own.
+    errno: int | None = Errno.EAGAIN
+
     def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
         super().__init__(Errno.EAGAIN)
 

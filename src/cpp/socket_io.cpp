@@ -70,22 +70,20 @@ int receive_part(State& state, zmq::message_t& part, bool& more)
 
 int receive_parts(State& state, Parts& parts)
 {
+    // Moving a message is a call of libzmq.
+    constexpr std::size_t usual = 8;
+    parts.reserve(usual);
     bool more = false;
-    zmq::message_t part;
-    if (receive_part(state, part, more) < 0) {
-        return -1;
-    }
-    parts.push_back(std::move(part));
-    // The other parts of a message are there as soon as the first is.
-    while (more) {
-        zmq::message_t next;
-        while (receive_part(state, next, more) < 0) {
-            if (errno != EINTR && errno != EAGAIN) {
+    do {
+        parts.emplace_back();
+        // The other parts of a message are there as soon as the first is.
+        while (receive_part(state, parts.back(), more) < 0) {
+            if (parts.size() == 1 || (errno != EINTR && errno != EAGAIN)) {
+                parts.pop_back();
                 return -1;
             }
         }
-        parts.push_back(std::move(next));
-    }
+    } while (more);
     return 0;
 }
 
@@ -163,9 +161,10 @@ __attribute__((noinline)) bool finish_waiting(State& state, Entered& entered, in
 }
 
 // Makes `attempt` inside the socket, again and again where it may wait, for as
-// long as the option says. False with a Python exception.
+// long as was given or the option says. False with a Python exception.
 template <class Call>
-bool run(State& state, int events, int timeout_option, bool may_wait, Call& attempt)
+bool run(State& state, int events, int timeout_option, const long* given_ms, bool may_wait,
+         Call& attempt)
 {
     Entered entered(state);
     if (!entered) {
@@ -177,7 +176,9 @@ bool run(State& state, int events, int timeout_option, bool may_wait, Call& atte
     }
     const int error = errno;
     if (error == EINTR || (error == EAGAIN && may_wait)) {
-        const long timeout_ms = may_wait ? timeout_of(state, timeout_option) : 0;
+        const long timeout_ms = !may_wait             ? 0
+                                : given_ms != nullptr ? *given_ms
+                                                      : timeout_of(state, timeout_option);
         return finish_waiting(state, entered, events, timeout_ms, attempt);
     }
     entered.leave();
@@ -202,13 +203,32 @@ bool run_send(State& state, int flags, Call attempt)
         state.inproc.load(std::memory_order_relaxed) && attempt_without_gil(state, attempt) >= 0) {
         return true;
     }
-    return run(state, ZMQ_POLLOUT, ZMQ_SNDTIMEO, (flags & ZMQ_DONTWAIT) == 0, attempt);
+    return run(state, ZMQ_POLLOUT, ZMQ_SNDTIMEO, nullptr, (flags & ZMQ_DONTWAIT) == 0, attempt);
 }
 
+// How a receive waits.
+struct Patience {
+    int flags = 0;
+    long timeout_ms = -1;
+    bool by_option = true;  // RCVTIMEO says how long
+
+    // `timeout` null or None: not given.
+    bool read(PyObject* flags_given, PyObject* timeout)
+    {
+        if (!read_int(flags_given, flags)) {
+            return false;
+        }
+        by_option = timeout == nullptr || timeout == Py_None;
+        return by_option || read_timeout(timeout, timeout_ms);
+    }
+};
+
 template <class Call>
-bool run_receive(State& state, int flags, Call attempt)
+bool run_receive(State& state, const Patience& patience, Call attempt)
 {
-    return run(state, ZMQ_POLLIN, ZMQ_RCVTIMEO, (flags & ZMQ_DONTWAIT) == 0, attempt);
+    const bool may_wait = (patience.flags & ZMQ_DONTWAIT) == 0 && patience.timeout_ms != 0;
+    return run(state, ZMQ_POLLIN, ZMQ_RCVTIMEO, patience.by_option ? nullptr : &patience.timeout_ms,
+               may_wait, attempt);
 }
 
 // Puts parts that were received, but could not be delivered, back in front.
@@ -313,9 +333,10 @@ const Signature<6> send_signature("send", {"data", "flags", "copy", "track", "ro
 const Signature<6>
     send_multipart_signature("send_multipart",
                              {"msg_parts", "flags", "copy", "track", "routing_id", "group"}, 1, 4);
-const Signature<3> recv_signature("recv", {"flags", "copy", "track"}, 0);
-const Signature<3> recv_multipart_signature("recv_multipart", {"flags", "copy", "track"}, 0);
-const Signature<3> recv_into_signature("recv_into", {"buffer", "nbytes", "flags"}, 1, 1);
+const Signature<4> recv_signature("recv", {"flags", "copy", "track", "timeout"}, 0, 3);
+const Signature<4> recv_multipart_signature("recv_multipart", {"flags", "copy", "track", "timeout"},
+                                            0, 3);
+const Signature<4> recv_into_signature("recv_into", {"buffer", "nbytes", "flags", "timeout"}, 1, 1);
 const Signature<2> give_back_signature("_give_back", {"parts", "more"}, 1);
 const Signature<2> poll_signature("poll", {"timeout", "flags"}, 0);
 
@@ -451,19 +472,20 @@ PyObject* socket_send_multipart(PyObject* self, PyObject* const* arguments, Py_s
 }
 
 struct ReceiveArguments {
-    int flags = 0;
+    Patience patience;
     bool copy = true;
     bool track = false;
 
-    bool read(const Signature<3>& signature, PyObject* const* arguments, Py_ssize_t count,
+    bool read(const Signature<4>& signature, PyObject* const* arguments, Py_ssize_t count,
               PyObject* keywords)
     {
         if (count == 0 && keywords == nullptr) {
             return true;
         }
-        std::array<PyObject*, 3> given;
-        return signature.read(arguments, count, keywords, given) && read_int(given[0], flags) &&
-               read_bool(given[1], copy) && read_bool(given[2], track);
+        std::array<PyObject*, 4> given;
+        return signature.read(arguments, count, keywords, given) &&
+               patience.read(given[0], given[3]) && read_bool(given[1], copy) &&
+               read_bool(given[2], track);
     }
 };
 
@@ -485,7 +507,7 @@ PyObject* socket_recv(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
     State& state = *socket->state;
     zmq::message_t part;
     bool more = false;
-    if (!run_receive(state, given.flags, [&] { return receive_part(state, part, more); })) {
+    if (!run_receive(state, given.patience, [&] { return receive_part(state, part, more); })) {
         return nullptr;
     }
     PyObject* result = deliver(part, more, given);
@@ -508,7 +530,7 @@ PyObject* socket_recv_multipart(PyObject* self, PyObject* const* arguments, Py_s
     }
     State& state = *socket->state;
     Parts parts;
-    if (!run_receive(state, given.flags, [&] { return receive_parts(state, parts); })) {
+    if (!run_receive(state, given.patience, [&] { return receive_parts(state, parts); })) {
         return nullptr;
     }
     const auto size = static_cast<Py_ssize_t>(parts.size());
@@ -537,13 +559,13 @@ PyObject* socket_recv_into(PyObject* self, PyObject* const* arguments, Py_ssize_
 {
     const DrainAfter drain;
     Socket* socket = socket_of(self);
-    std::array<PyObject*, 3> given;
+    std::array<PyObject*, 4> given;
     if (socket == nullptr || !recv_into_signature.read(arguments, count, keywords, given)) {
         return nullptr;
     }
-    int flags = 0;
+    Patience patience;
     Py_ssize_t limit = given[1] != nullptr ? PyNumber_AsSsize_t(given[1], PyExc_OverflowError) : 0;
-    if ((limit == -1 && PyErr_Occurred() != nullptr) || !read_int(given[2], flags)) {
+    if ((limit == -1 && PyErr_Occurred() != nullptr) || !patience.read(given[2], given[3])) {
         return nullptr;
     }
     Py_buffer view;
@@ -560,7 +582,7 @@ PyObject* socket_recv_into(PyObject* self, PyObject* const* arguments, Py_ssize_
     zmq::message_t part;
     bool more = false;
     PyObject* result = nullptr;
-    if (run_receive(state, flags, [&] { return receive_part(state, part, more); })) {
+    if (run_receive(state, patience, [&] { return receive_part(state, part, more); })) {
         const auto room = static_cast<std::size_t>(limit == 0 ? view.len : limit);
         copy_bytes(view.buf, part.data(), std::min(room, part.size()));
         result = PyLong_FromSize_t(part.size());
@@ -682,7 +704,8 @@ ValueError
 ZMQError
     With the errno of zmq_msg_send: EFSM, EHOSTUNREACH, ENOTSUP, ETERM,
     ENOTSOCK.)"),
-    fast_method<socket_recv>("recv", R"(recv($self, flags=0, copy=True, track=False)
+    fast_method<socket_recv>("recv",
+                             R"(recv($self, flags=0, copy=True, track=False, *, timeout=None)
 --
 
 Receive one message part (zmq_msg_recv(3)).
@@ -695,6 +718,9 @@ copy
     False returns a Frame over libzmq's memory.
 track
     With copy=False: the Frame has a MessageTracker.
+timeout
+    Milliseconds to wait at most; RCVTIMEO where it is None, for ever where it
+    is negative.
 
 Returns
 -------
@@ -704,10 +730,11 @@ bytes or Frame
 Raises
 ------
 Again
-    Nothing was there, and DONTWAIT was given or RCVTIMEO ran out.
+    Nothing was there, and DONTWAIT was given or the time is up.
 ZMQError
     With the errno of zmq_msg_recv: EFSM, ENOTSUP, ETERM, ENOTSOCK.)"),
-    fast_method<socket_recv_into>("recv_into", R"(recv_into($self, buffer, /, *, nbytes=0, flags=0)
+    fast_method<socket_recv_into>("recv_into",
+                                  R"(recv_into($self, buffer, /, *, nbytes=0, flags=0, timeout=None)
 --
 
 Receive one message part into memory of the caller.
@@ -720,6 +747,9 @@ nbytes
     Write at most so many bytes; 0 for the size of the buffer.
 flags
     DONTWAIT not to wait.
+timeout
+    Milliseconds to wait at most; RCVTIMEO where it is None, for ever where it
+    is negative.
 
 Returns
 -------
@@ -729,7 +759,7 @@ int
 Raises
 ------
 Again
-    Nothing was there, and DONTWAIT was given or RCVTIMEO ran out.
+    Nothing was there, and DONTWAIT was given or the time is up.
 BufferError
     The buffer is read-only or not contiguous.
 ValueError
@@ -767,8 +797,9 @@ TypeError
     A part is not a buffer; nothing was sent.
 ValueError
     There are no parts.)"),
-    fast_method<socket_recv_multipart>("recv_multipart",
-                                       R"(recv_multipart($self, flags=0, copy=True, track=False)
+    fast_method<socket_recv_multipart>(
+        "recv_multipart",
+        R"(recv_multipart($self, flags=0, copy=True, track=False, *, timeout=None)
 --
 
 Receive all parts of a message.
@@ -781,6 +812,9 @@ copy
     False returns Frames over libzmq's memory.
 track
     With copy=False: the Frames have MessageTrackers.
+timeout
+    Milliseconds to wait at most; RCVTIMEO where it is None, for ever where it
+    is negative.
 
 Returns
 -------
@@ -790,7 +824,7 @@ list of bytes or Frame
 Raises
 ------
 Again
-    Nothing was there, and DONTWAIT was given or RCVTIMEO ran out.)"),
+    Nothing was there, and DONTWAIT was given or the time is up.)"),
     fast_method<socket_give_back>("_give_back", R"(_give_back($self, parts, more=False)
 --
 
