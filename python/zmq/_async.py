@@ -76,6 +76,9 @@ class Place(Protocol):
 
     polls: deque[Any]
 
+    def serve(self) -> None:
+        """Give what is there to those who wait for it; called by the loop."""
+
     def pin(self) -> None:
         """Have the loop keep all this alive: somebody waits for it."""
 
@@ -293,26 +296,32 @@ class Reader:
     The loop does not keep the lane alive, nor so its socket, unless somebody waits there.
     """
 
-    __slots__ = ("lane", "pinned")
+    __slots__ = ("pinned", "place")
 
-    def __init__(self, lane: Lane) -> None:
-        self.lane = weakref.ref(lane)
-        self.pinned: Lane | None = None
+    def __init__(self, place: Place) -> None:
+        self.place = weakref.ref(place)
+        self.pinned: Place | None = None
 
     def readable(self) -> None:
-        lane = self.lane()
-        if lane is not None:
-            lane.serve()
+        place = self.place()
+        if place is not None:
+            place.serve()
+
+
+class LaneReader(Reader):
+    """What a loop calls when the socket of a lane may be ready."""
+
+    __slots__ = ()
 
     def woken(self) -> None:
-        lane = self.lane()
-        if lane is not None and lane.watch is not None:
-            lane.watch.disarm()
+        lane = self.place()
+        if isinstance(lane, Lane) and lane.watch is not None:
+            lane.watch.woken()
             lane.serve()
 
     def tick(self) -> None:
-        lane = self.lane()
-        if lane is not None:
+        lane = self.place()
+        if isinstance(lane, Lane):
             lane.ticking = False
             lane.serve()
 
@@ -368,7 +377,7 @@ class Lane(_core.Turns):
         self.polls: deque[Poll] = deque()
         self.watch = None
         self.hooked = False
-        self.reader = Reader(self)
+        self.reader = LaneReader(self)
         #: Whether the loop was asked to call `_unmark`.
         self.marked = False
         #: Whether the loop was asked to call `serve`.
@@ -517,7 +526,7 @@ class Lane(_core.Turns):
 
     def finished(self, result: Any) -> Future[Any]:
         """Give a Future of what did not have to wait: finished, or if it is time, soon to be."""
-        future: Future[Any] = Future(loop=self.loop)  # type: ignore[arg-type]
+        future: Future[Any] = Future(loop=self.loop)
         if self.is_due():
             self.loop.call_soon(self._finish, future, result)
         else:
@@ -531,7 +540,7 @@ class Lane(_core.Turns):
 
     def failed(self, error: BaseException) -> Future[Any]:
         """Give a Future that is finished with an error."""
-        future: Future[Any] = Future(loop=self.loop)  # type: ignore[arg-type]
+        future: Future[Any] = Future(loop=self.loop)
         future.set_exception(error)
         return future
 

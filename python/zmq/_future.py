@@ -244,6 +244,14 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
             *,
             timeout: float | None = None,
         ) -> Future[Any]: ...
+        def recv(
+            self,
+            flags: int = 0,
+            copy: bool = True,
+            track: bool = False,
+            *,
+            timeout: float | None = None,
+        ) -> Future[Any]: ...
         @overload  # type: ignore[override]
         def recv_multipart(
             self,
@@ -272,6 +280,14 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
             timeout: float | None = None,
         ) -> Future[list[zmq.Frame]]: ...
         @overload
+        def recv_multipart(
+            self,
+            flags: int = 0,
+            copy: bool = True,
+            track: bool = False,
+            *,
+            timeout: float | None = None,
+        ) -> Future[Any]: ...
         def recv_multipart(
             self,
             flags: int = 0,
@@ -518,7 +534,9 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
         lane = self._enter_lane()
         wait = not flags & _DONTWAIT
         addressed = {"routing_id": routing_id, "group": group}
-        kwargs = {name: value for name, value in addressed.items() if value is not None}
+        kwargs: dict[str, Any] = {
+            name: value for name, value in addressed.items() if value is not None
+        }
         try:
             if multipart and not isinstance(message, (list, tuple)):
                 message = list(message)

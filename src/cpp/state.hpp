@@ -41,6 +41,9 @@ public:
     int descriptor() const { return read_end_; }
     void wake();   // from any thread
     void drain();  // by the sleeper
+    // Whether somebody woke it. Its descriptor may be readable without: drain() can
+    // come between the two steps of wake().
+    bool pending() const { return pending_.load(std::memory_order_relaxed); }
 
 private:
     friend class WakeLease;

@@ -337,7 +337,8 @@ public:
         return look(events);
     }
 
-    void disarm()
+    // `woken`: whether the wake descriptor is readable.
+    void disarm(bool woken = false)
     {
         if (armed_) {
             const Entered entered(*state_, Gil::held, &waiter_);
@@ -351,8 +352,9 @@ public:
             armed_ = false;
             waiter_.events = 0;
         }
-        if (state_->of_this_process()) {
-            wake_->drain();  // the parent's sleepers share it after a fork
+        // The parent's sleepers share it after a fork.
+        if ((woken || wake_->pending()) && state_->of_this_process()) {
+            wake_->drain();
         }
     }
 
@@ -649,7 +651,7 @@ ZMQError
 };
 
 PyMethodDef take_function =
-    positional_method<take>("take", R"(take($module, socket, multipart, copy, track, insist, /)
+    positional_method<take>("take", R"(take(socket, multipart, copy, track, insist, /)
 --
 
 Receive without waiting, so that the message can be given back.
@@ -790,7 +792,12 @@ ZMQError
             "disarm", [](Watch& self) { made(self).disarm(); }, R"doc(disarm($record, self)
 --
 
-Take arm() back, and quieten the wake descriptor.)doc")
+Take arm() back: nothing is told any more.)doc")
+        .def(
+            "woken", [](Watch& self) { made(self).disarm(true); }, R"doc(woken($record, self)
+--
+
+The same, when the wake descriptor is readable: quietens that.)doc")
         .def("close", [](Watch& self) { made(self).close(); }, R"doc(close($record, self)
 --
 

@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop
 
 import zmq as _zmq
 from zmq._async import Waiting
-from zmq._future import _AsyncPoller, _AsyncSocket
+from zmq._future import _Async, _AsyncPoller, _AsyncSocket
 
 __all__ = ["CancelledError", "Context", "Poller", "Socket"]
 
@@ -56,7 +56,7 @@ class _TornadoFuture(Waiting[T]):
             raise CancelledError(*error.args) from None
 
 
-class _AsyncTornado:
+class _AsyncTornado(_Async):
     """Goes by tornado's loop of the thread."""
 
     _Future = asyncio.Future

@@ -95,6 +95,8 @@ class ZMQStream:
         self.io_loop = io_loop or IOLoop.current()
         self.poller = zmq.Poller()
         loop = self.io_loop
+        #: Whether there is no socket any more.
+        self._ended = False
         self._loop: asyncio.AbstractEventLoop = loop.asyncio_loop  # type: ignore[attr-defined]
         self._selector: Any = getattr(loop, "selector_loop", self._loop)
         #: Made when there is something to watch for.
@@ -423,7 +425,7 @@ class ZMQStream:
 
     def closed(self) -> bool:
         """Say whether the stream, or its socket, was closed."""
-        if self.socket is None:
+        if self._ended:
             return True
         if self.socket.closed:
             # By somebody else: end here too.
@@ -444,12 +446,13 @@ class ZMQStream:
             How long unsent messages are kept, in milliseconds: sets LINGER first. Those that are
             still queued here are dropped.
         """
-        if self.socket is None:
+        if self._ended:
             return
         self._unhook()
         try:
             self.socket.close(linger)
         finally:
+            self._ended = True
             self.socket = None  # type: ignore[assignment]
             self._recv_callback = None
             if self._close_callback is not None:
@@ -490,7 +493,7 @@ class ZMQStream:
                     break
         finally:
             # The loop goes on with what is left.
-            if self.socket is not None:
+            if not self._ended:
                 self._schedule()
         return count
 
@@ -530,7 +533,7 @@ class ZMQStream:
 
     def _handle_wake(self) -> None:
         if self._watch is not None:
-            self._watch.disarm()
+            self._watch.woken()
         self._handle()
 
     def _handle_scheduled(self) -> None:

@@ -275,8 +275,8 @@ class Sleepers:
         wanted = ready & sleeper.events
         if not wanted:
             if not sleepers:
-                for watcher in self._watchers:
-                    watcher.start(self._look)
+                for watcher, woken in zip(self._watchers, (self._look, self._woken), strict=True):
+                    watcher.start(woken)
             sleepers.insert(0 if first else len(sleepers), sleeper)
         if ready and sleepers:
             # What is there is for somebody else as well, and nothing is armed.
@@ -315,6 +315,12 @@ class Sleepers:
         except ZMQError:
             # Closed or terminated: everybody's own call will say so.
             return _REFUSED
+
+    def _woken(self) -> None:
+        """Quieten the second descriptor, and look; run by the hub."""
+        if self._watch is not None:
+            self._watch.woken()
+        self._look()
 
     def _look(self) -> None:
         """Wake those who can go on; run by the hub."""
