@@ -20,7 +20,7 @@ CELLS = (
     # From threads, through the kernel's own inproc sockets.
     "import threading\n"
     "def shout(n):\n"
-    "    print('thread', n)\n"
+    "    print(f'thread {n}\\n', end='')\n"
     "threads = [threading.Thread(target=shout, args=(n,)) for n in range(4)]\n"
     "for thread in threads: thread.start()\n"
     "for thread in threads: thread.join()",
