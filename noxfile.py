@@ -42,6 +42,7 @@ def typing(session: nox.Session) -> None:
     """Check the types, and the stub of the extension against the extension."""
     session.install(".[dev]")
     session.run("mypy")
+    session.run("pytest", "tests/typing", env={"CPPYZMQ_REQUIRED": "typing"})
     session.run(
         "python",
         "-m",

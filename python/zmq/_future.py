@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer, Self
 
+    from zmq._socket import DEFAULT_PROTOCOL
     from zmq._typing import MessagePart
+
+    _Given = TypeVar("_Given")
+    _Loaded = TypeVar("_Loaded")
 
 __all__ = ["EVENTS", "POLLIN", "POLLOUT", "T", "_Async", "_AsyncPoller", "_AsyncSocket"]
 
@@ -243,7 +247,7 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
             track: bool = False,
             *,
             timeout: float | None = None,
-        ) -> Future[Any]: ...
+        ) -> Future[bytes | zmq.Frame]: ...
         def recv(
             self,
             flags: int = 0,
@@ -287,7 +291,7 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
             track: bool = False,
             *,
             timeout: float | None = None,
-        ) -> Future[Any]: ...
+        ) -> Future[list[bytes] | list[zmq.Frame]]: ...
         def recv_multipart(
             self,
             flags: int = 0,
@@ -296,6 +300,29 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
             *,
             timeout: float | None = None,
         ) -> Future[Any]: ...
+
+        # What is put together from these is done by zmq.Socket, with _deserialize below.
+        def recv_string(  # type: ignore[override]
+            self, flags: int = 0, encoding: str = "utf-8", *, timeout: float | None = None
+        ) -> Future[str]: ...
+        def recv_unicode(  # type: ignore[override]
+            self, flags: int = 0, encoding: str = "utf-8", *, timeout: float | None = None
+        ) -> Future[str]: ...
+        def recv_json(
+            self, flags: int = 0, *, timeout: float | None = None, **kwargs: Any
+        ) -> Future[Any]: ...
+        def recv_pyobj(self, flags: int = 0, *, timeout: float | None = None) -> Future[Any]: ...
+        def recv_serialized(  # type: ignore[override]
+            self,
+            deserialize: Callable[[list[Any]], _Loaded],
+            flags: int = 0,
+            copy: bool = True,
+            *,
+            timeout: float | None = None,
+        ) -> Future[_Loaded]: ...
+        def get_monitor_socket(
+            self, events: int | None = None, addr: str | None = None
+        ) -> Self: ...
 
     else:
         # What does not have to wait is done there.
@@ -487,6 +514,26 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
             flags: int = 0,
             copy: bool = True,
             track: bool = False,
+            **kwargs: Any,
+        ) -> Future[_core.MessageTracker | None]: ...
+        def send_string(  # type: ignore[override]
+            self, u: str, flags: int = 0, copy: bool = True, encoding: str = "utf-8", **kwargs: Any
+        ) -> Future[_core.MessageTracker | None]: ...
+        def send_unicode(  # type: ignore[override]
+            self, u: str, flags: int = 0, copy: bool = True, encoding: str = "utf-8", **kwargs: Any
+        ) -> Future[_core.MessageTracker | None]: ...
+        def send_json(  # type: ignore[override]
+            self, obj: Any, flags: int = 0, **kwargs: Any
+        ) -> Future[_core.MessageTracker | None]: ...
+        def send_pyobj(  # type: ignore[override]
+            self, obj: Any, flags: int = 0, protocol: int = DEFAULT_PROTOCOL, **kwargs: Any
+        ) -> Future[_core.MessageTracker | None]: ...
+        def send_serialized(  # type: ignore[override]
+            self,
+            msg: _Given,
+            serialize: Callable[[_Given], Iterable[MessagePart]],
+            flags: int = 0,
+            copy: bool = True,
             **kwargs: Any,
         ) -> Future[_core.MessageTracker | None]: ...
 

@@ -758,7 +758,9 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
 
     # -- monitoring --------------------------------------------------------------------------
 
-    def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Any:
+    def get_monitor_socket(
+        self, events: int | None = None, addr: str | None = None
+    ) -> Socket[ReceivedT_co]:
         """Monitor this socket, and give a PAIR socket that receives what happens to it.
 
         A monitor that has been made in this way already is given again.
@@ -777,7 +779,8 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             reads it.
         """
         if self._monitor_socket is not None and not self._monitor_socket.closed:
-            return self._monitor_socket
+            running: Socket[ReceivedT_co] = self._monitor_socket
+            return running
         if self.closed:
             raise ZMQError(ENOTSOCK)
         context: Context[Any] | None = getattr(self, "context", None)
@@ -789,7 +792,8 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         if addr is None:
             addr = f"inproc://monitor.s-{next(_monitor_numbers)}-{self.underlying:x}"
         self.monitor(addr, EVENT_ALL if events is None else events)
-        self._monitor_socket = monitor = context.socket(PAIR)
+        monitor: Socket[ReceivedT_co] = context.socket(PAIR)
+        self._monitor_socket = monitor
         # It ends with this socket, or is the caller's to close.
         monitor._warn_unclosed = False
         monitor.connect(addr)
