@@ -823,5 +823,9 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         self.monitor(None, 0)
 
 
+_core.install_hot_methods(Socket)
+for _alias, _name in (("getsockopt", "get"), ("setsockopt", "set")):
+    setattr(Socket, _alias, getattr(Socket, _name))
+
 #: A socket that waits, as opposed to one that returns awaitables.
 SyncSocket = Socket[bytes]

@@ -414,6 +414,20 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events)
     return true;
 }
 
+namespace {
+
+void install_hot_methods(const py::type& type)
+{
+    if (!PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), socket_type)) {
+        throw py::type_error("a subclass of zmq.Socket is required, got: " +
+                             py::repr(type).cast<std::string>());
+    }
+    install_option_methods(type);
+    install_socket_io(type);
+}
+
+}  // namespace
+
 void register_socket(py::module_& module)
 {
     py::class_<Socket> type(module, "Socket", py::dynamic_attr(), plain_metaclass(),
@@ -577,8 +591,21 @@ topic
             "The Context it was made in; None for a shadow of an address.")
         .def_readwrite("copy_threshold", &Socket::copy_threshold,
                        "Size in bytes from which send(copy=False) lends instead of copying.");
-    install_socket_options(type);
-    install_socket_io(type);
+    install_hot_methods(type);
+    install_option_attributes(type);
+    module.def("install_hot_methods", &install_hot_methods, py::arg("cls"),
+               R"doc(install_hot_methods(cls)
+--
+
+Put send, recv, get and the other fast methods of Socket on a subclass itself.
+
+CPython calls a native method the fastest way where it stands in the very class of
+the object.
+
+Parameters
+----------
+cls
+    A subclass of Socket.)doc");
 }
 
 }  // namespace cppyzmq

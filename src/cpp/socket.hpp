@@ -57,14 +57,17 @@ bool monitor_socket(Socket& socket, const std::string& endpoint, int events);
 // Assigning to attributes: options in any case, and what a class declares.
 int socket_setattr(PyObject* self, PyObject* name, PyObject* value);
 
-// What the other files add to the class.
-void install_socket_options(py::handle type);
+// What the other files add to the class: the methods on the hot path.
+void install_option_methods(py::handle type);
+void install_option_attributes(py::handle type);
 void install_socket_io(py::handle type);
 
 // Parts of one message, in order.
 using Parts = std::vector<zmq::message_t>;
 
-// Inside the socket, without waiting. Each returns less than 0 with errno.
+// Inside the socket, without waiting. Each returns less than 0 with errno;
+// receive_part the size, of at most INT_MAX.
+int receive_part(State& state, zmq::message_t& part);
 int receive_part(State& state, zmq::message_t& part, bool& more);
 int receive_parts(State& state, Parts& parts);
 int send_part(State& state, zmq::message_t& part, int flags);

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cmath>
 #include <string>
 
@@ -43,6 +44,23 @@ bool read_timeout(PyObject* value, long& timeout_ms)
     return true;
 }
 
+namespace {
+
+// As zmq_msg_recv has it.
+int size_of(const zmq::message_t& part)
+{
+    return static_cast<int>(std::min<std::size_t>(part.size(), INT_MAX));
+}
+
+// Whether the message goes on after the part that was received last.
+bool has_more(const State& state, zmq::message_t& part)
+{
+    return state.more_returned == State::More::ask_libzmq ? zmq_msg_more(part.handle()) != 0
+                                                          : state.more_returned == State::More::yes;
+}
+
+}  // namespace
+
 int timeout_of(State& state, int option)
 {
     int timeout_ms = -1;
@@ -51,21 +69,28 @@ int timeout_of(State& state, int option)
     return timeout_ms;
 }
 
-int receive_part(State& state, zmq::message_t& part, bool& more)
+int receive_part(State& state, zmq::message_t& part)
 {
     if (!state.returned.empty()) {
         part = std::move(state.returned.front().part);
-        more = state.returned.front().more;
+        state.more_returned = state.returned.front().more ? State::More::yes : State::More::no;
         state.returned.pop_front();
-        state.more_returned = more ? State::More::yes : State::More::no;
-        return 0;
+        return size_of(part);
     }
-    const int result = zmq_msg_recv(part.handle(), state.handle(), ZMQ_DONTWAIT);
-    if (result >= 0) {
-        more = zmq_msg_more(part.handle()) != 0;
+    const int size = zmq_msg_recv(part.handle(), state.handle(), ZMQ_DONTWAIT);
+    if (size >= 0) {
         state.more_returned = State::More::ask_libzmq;
     }
-    return result;
+    return size;
+}
+
+int receive_part(State& state, zmq::message_t& part, bool& more)
+{
+    const int size = receive_part(state, part);
+    if (size >= 0) {
+        more = has_more(state, part);
+    }
+    return size;
 }
 
 int receive_parts(State& state, Parts& parts)
@@ -244,12 +269,13 @@ void give_back(State& state, Parts& parts, bool last_more)
     }
 }
 
-PyObject* bytes_from(zmq::message_t& part)
+// `received` is what receive_part returned: each question to libzmq is a call.
+PyObject* bytes_from(zmq::message_t& part, int received)
 {
-    const std::size_t size = part.size();
-    if (size < release_gil_from) {
-        return PyBytes_FromStringAndSize(part.data<char>(), static_cast<Py_ssize_t>(size));
+    if (static_cast<std::size_t>(received) < release_gil_from) {
+        return PyBytes_FromStringAndSize(part.data<char>(), received);
     }
+    const std::size_t size = part.size();
     PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
     if (bytes != nullptr) {
         copy_bytes(PyBytes_AS_STRING(bytes), part.data(), size);
@@ -489,12 +515,6 @@ struct ReceiveArguments {
     }
 };
 
-// One part as the user wants it. A failure (no memory) leaves `part` intact.
-PyObject* deliver(zmq::message_t& part, bool more, const ReceiveArguments& given)
-{
-    return given.copy ? bytes_from(part) : new_frame(std::move(part), more, given.track);
-}
-
 PyObject* socket_recv(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                       PyObject* keywords)
 {
@@ -506,12 +526,15 @@ PyObject* socket_recv(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
     }
     State& state = *socket->state;
     zmq::message_t part;
-    bool more = false;
-    if (!run_receive(state, given.patience, [&] { return receive_part(state, part, more); })) {
+    int size = 0;
+    if (!run_receive(state, given.patience, [&] { return size = receive_part(state, part); })) {
         return nullptr;
     }
-    PyObject* result = deliver(part, more, given);
+    // A failure (no memory) leaves the part intact.
+    PyObject* result = given.copy ? bytes_from(part, size)
+                                  : new_frame(std::move(part), has_more(state, part), given.track);
     if (result == nullptr) {
+        const bool more = has_more(state, part);
         Parts parts;
         parts.push_back(std::move(part));
         give_back(state, parts, more);
@@ -541,7 +564,8 @@ PyObject* socket_recv_multipart(PyObject* self, PyObject* const* arguments, Py_s
     }
     for (Py_ssize_t index = 0; index < size; ++index) {
         zmq::message_t& part = parts[static_cast<std::size_t>(index)];
-        PyObject* item = deliver(part, index + 1 < size, given);
+        PyObject* item = given.copy ? bytes_from(part, size_of(part))
+                                    : new_frame(std::move(part), index + 1 < size, given.track);
         if (item == nullptr) {
             Py_DECREF(list);
             if (given.copy) {
@@ -580,9 +604,8 @@ PyObject* socket_recv_into(PyObject* self, PyObject* const* arguments, Py_ssize_
     }
     State& state = *socket->state;
     zmq::message_t part;
-    bool more = false;
     PyObject* result = nullptr;
-    if (run_receive(state, patience, [&] { return receive_part(state, part, more); })) {
+    if (run_receive(state, patience, [&] { return receive_part(state, part); })) {
         const auto room = static_cast<std::size_t>(limit == 0 ? view.len : limit);
         copy_bytes(view.buf, part.data(), std::min(room, part.size()));
         result = PyLong_FromSize_t(part.size());

@@ -278,9 +278,7 @@ TypeError
     The value is of the wrong type; text goes through set_string.)"),
 };
 
-// The native methods, to see whether a subclass has its own.
-PyObject* native_get = nullptr;
-PyObject* native_set = nullptr;
+// To see whether a subclass has its own.
 PyObject* native_subscribe = nullptr;
 PyObject* native_unsubscribe = nullptr;
 PyObject* get_name = nullptr;
@@ -290,6 +288,12 @@ PyObject* set_name = nullptr;
 PyObject* of_type(PyObject* self, PyObject* name)
 {
     return _PyType_Lookup(Py_TYPE(self), name);
+}
+
+bool is_native(PyObject* found, const PyMethodDef& method)
+{
+    return found != nullptr && Py_IS_TYPE(found, &PyMethodDescr_Type) &&
+           reinterpret_cast<PyMethodDescrObject*>(found)->d_method == &method;
 }
 
 // For spellings that are neither lower nor upper case.
@@ -313,7 +317,7 @@ void no_such_option(PyObject* self, PyObject* name)
 PyObject* get_as_attribute(PyObject* self, const char* name, int option)
 {
     PyObject* value = nullptr;
-    if (of_type(self, get_name) == native_get) {
+    if (is_native(of_type(self, get_name), methods[0])) {
         Socket* socket = socket_of(self);
         value = socket != nullptr ? get_socket_option(*socket, option) : nullptr;
     } else {
@@ -335,7 +339,7 @@ PyObject* get_as_attribute(PyObject* self, const char* name, int option)
 
 int set_as_attribute(PyObject* self, int option, PyObject* value)
 {
-    if (of_type(self, set_name) == native_set) {
+    if (is_native(of_type(self, set_name), methods[1])) {
         Socket* socket = socket_of(self);
         return socket != nullptr && set_socket_option(*socket, option, value) ? 0 : -1;
     }
@@ -482,9 +486,13 @@ void install_descriptors(PyTypeObject* type)
 
 }  // namespace
 
-void install_socket_options(py::handle type)
+void install_option_methods(py::handle type)
 {
     install_methods(type, methods);
+}
+
+void install_option_attributes(py::handle type)
+{
     install_descriptors(reinterpret_cast<PyTypeObject*>(type.ptr()));
     PyObject* attributes = reinterpret_cast<PyTypeObject*>(type.ptr())->tp_dict;
     const auto attribute = [&](const char* name) {
@@ -492,8 +500,6 @@ void install_socket_options(py::handle type)
             .release()
             .ptr();
     };
-    native_get = attribute("get");
-    native_set = attribute("set");
     native_subscribe = attribute("subscribe");
     native_unsubscribe = attribute("unsubscribe");
     get_name = PyUnicode_InternFromString("get");
