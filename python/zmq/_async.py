@@ -33,8 +33,6 @@ T = TypeVar("T")
 #: A thread-safe socket has no descriptor to watch: look again this often.
 NO_DESCRIPTOR_INTERVAL_S = 0.01
 
-_await: Callable[[Future[Any]], Generator[Any, None, Any]] = Future.__await__
-
 
 class Selector(Protocol):
     """What watches descriptors: an event loop, or something in its place."""
@@ -185,30 +183,24 @@ class Waiting(Received[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self.done():
-            return self._suspend()
-        if self._taken is not None:
-            self._taken.consume()
-        return _await(self)
-
-    __iter__ = __await__
-
-    def _suspend(self) -> Generator[Any, None, T]:
-        self._asyncio_future_blocking = True
-        self._suspended += 1
-        try:
-            yield self
-        except BaseException:
-            # The task is cancelled, or dropped: what has come meanwhile is not for it.
+            self._asyncio_future_blocking = True
+            self._suspended += 1
+            try:
+                yield self
+            except BaseException:
+                # The task is cancelled, or dropped: what has come meanwhile is not for it.
+                self._suspended -= 1
+                if self._taken is not None and not self._suspended:
+                    self._taken.give_back()
+                raise
             self._suspended -= 1
-            if self._taken is not None and not self._suspended:
-                self._taken.give_back()
-            raise
-        self._suspended -= 1
-        if not self.done():
-            raise RuntimeError("await wasn't used with future")
+            if not self.done():
+                raise RuntimeError("await wasn't used with future")
         if self._taken is not None:
             self._taken.consume()
         return self.result()
+
+    __iter__ = __await__
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the call: it has no effect, unless it is finished.
@@ -352,17 +344,17 @@ class Lane(_core.Turns):
     __slots__ = (
         "hooked",
         "marked",
-        "polls",
         "process",
         "reader",
         "scheduled",
         "selector",
         "ticking",
-        "waiting",
     )
 
     receives: deque[Waiting[Any]]
     sends: deque[Waiting[Any]]
+    polls: deque[Poll]
+    waiting: type[Waiting[Any]]
     #: Made when something has to wait for the first time.
     watch: Watch | None
 
@@ -374,7 +366,7 @@ class Lane(_core.Turns):
         self.waiting = waiting
         self.receives = deque()
         self.sends = deque()
-        self.polls: deque[Poll] = deque()
+        self.polls = deque()
         self.watch = None
         self.hooked = False
         self.reader = LaneReader(self)
@@ -486,7 +478,7 @@ class Lane(_core.Turns):
         Waiting
             The Future.
         """
-        future: Waiting[Any] = self.new_waiting(self.waiting, queue, request, socket, load)
+        future: Waiting[Any] = self.new_waiting(queue, request, socket, load)
         queue.append(future)
         if timeout_ms is not None and timeout_ms >= 0:
             # It keeps the Future alive; there is an end to that.
@@ -517,7 +509,7 @@ class Lane(_core.Turns):
 
     def received(self, taken: Taken, load: Callable[[Any], Any] | None) -> Waiting[Any]:
         """Give a finished Future of a message that has been received."""
-        future: Waiting[Any] = self.new_waiting(self.waiting, self.receives, None, None, load)
+        future: Waiting[Any] = self.new_waiting(self.receives, None, None, load)
         if load is None:
             future.receive(taken)
         else:
@@ -572,7 +564,7 @@ class Lane(_core.Turns):
             return
         # Any of these may run code of the user, who may close the socket.
         if self.receives:
-            self._serve_receives(watch)
+            self.serve_receives(watch)
         elif not self.sends and not self.polls:
             # Nobody waits, but a descriptor is readable.
             self._quieten(watch)
@@ -593,31 +585,6 @@ class Lane(_core.Turns):
             self.unhook()
         else:
             watch.disarm()
-
-    def _serve_receives(self, watch: Watch) -> None:
-        receives = self.receives
-        while receives:
-            future = receives[0]
-            if future.done():
-                receives.popleft()
-                continue
-            last = len(receives) == 1 and not self.sends and not self.polls
-            multipart, copy, track = future._request
-            try:
-                taken = watch.take(multipart, copy, track, last)
-            except Exception as error:
-                receives.popleft()
-                future.fail(error)
-                continue
-            if taken is None:
-                return
-            receives.popleft()
-            if future._load is None:
-                future.receive(taken)
-            else:
-                future.read(taken)
-            # Where nobody has them any more, the message goes back before another is taken.
-            del future, taken
 
     def _serve_sends(self, watch: Watch) -> None:
         sends = self.sends

@@ -725,7 +725,7 @@ class _Polling:
         #: Duplicates, so that what somebody else watches is left alone.
         self.descriptors: list[tuple[int, Callable[[int], Any]]] = []
         self.polls: deque[Waiting[Any]] = deque()
-        self.future: Waiting[Any] = turns.new_waiting(turns.waiting, self.polls, None, None, None)
+        self.future: Waiting[Any] = turns.new_waiting(self.polls, None, None, None)
         self.future._lane = self
         self.polls.append(self.future)
         try:

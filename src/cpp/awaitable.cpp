@@ -30,7 +30,11 @@ struct Names {
     PyObject* receive_anyhow = PyUnicode_InternFromString("_receive_anyhow");
     PyObject* receive_later = PyUnicode_InternFromString("_receive_later");
     PyObject* send_anyhow = PyUnicode_InternFromString("_send_anyhow");
-    PyObject* send_later = PyUnicode_InternFromString("_send_later");
+    PyObject* append = PyUnicode_InternFromString("append");
+    PyObject* popleft = PyUnicode_InternFromString("popleft");
+    PyObject* done = PyUnicode_InternFromString("done");
+    PyObject* fail = PyUnicode_InternFromString("fail");
+    PyObject* read = PyUnicode_InternFromString("read");
     PyObject* no_arguments = PyTuple_New(0);
 };
 
@@ -47,8 +51,10 @@ using Clock = std::chrono::steady_clock;
 struct Turns {
     PyObject_HEAD
     PyObject* loop;
-    PyObject* receives;  // those that wait; null or a sequence
+    PyObject* waiting;   // the type of those that wait; it and the rest may be null
+    PyObject* receives;  // those that wait, in deques
     PyObject* sends;
+    PyObject* polls;
     PyObject* watch;         // None until something had to wait
     PyObject* loop_keyword;  // {"loop": loop}
     PyObject* weak_references;
@@ -376,6 +382,8 @@ int turns_traverse(PyObject* object, visitproc visit, void* arg)
     Py_VISIT(self.loop);
     Py_VISIT(self.receives);
     Py_VISIT(self.sends);
+    Py_VISIT(self.polls);
+    Py_VISIT(self.waiting);
     Py_VISIT(self.watch);
     Py_VISIT(self.loop_keyword);
     return 0;
@@ -387,6 +395,8 @@ int turns_clear(PyObject* object)
     Py_CLEAR(self.loop);
     Py_CLEAR(self.receives);
     Py_CLEAR(self.sends);
+    Py_CLEAR(self.polls);
+    Py_CLEAR(self.waiting);
     Py_CLEAR(self.watch);
     Py_CLEAR(self.loop_keyword);
     return 0;
@@ -425,20 +435,19 @@ py::object new_future(const Turns& turns, PyTypeObject* type)
     return made ? future : py::object();
 }
 
-PyObject* turns_waiting(PyObject* object, PyObject* const* arguments, Py_ssize_t count)
+// A Future that waits here; null, with a Python exception.
+py::object new_waiting(PyObject* lane, PyObject* queue, PyObject* request, PyObject* socket,
+                       PyObject* load)
 {
-    if (count != 5) {
-        PyErr_SetString(PyExc_TypeError, "new_waiting() takes 5 arguments");
-        return nullptr;
+    const Turns& turns = turns_of(lane);
+    if (turns.waiting == nullptr || !PyType_Check(turns.waiting) || received_type == nullptr ||
+        PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(turns.waiting), received_type) == 0) {
+        PyErr_SetString(PyExc_TypeError, "what waits is a kind of Received");
+        return {};
     }
-    if (received_type == nullptr || !PyType_Check(arguments[0]) ||
-        PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(arguments[0]), received_type) == 0) {
-        PyErr_Format(PyExc_TypeError, "expected a kind of Received, got: %R", arguments[0]);
-        return nullptr;
-    }
-    py::object future = new_future(turns_of(object), reinterpret_cast<PyTypeObject*>(arguments[0]));
+    py::object future = new_future(turns, reinterpret_cast<PyTypeObject*>(turns.waiting));
     if (!future) {
-        return nullptr;
+        return {};
     }
     const auto field = [](PyObject* value) {
         Py_INCREF(value);
@@ -447,26 +456,117 @@ PyObject* turns_waiting(PyObject* object, PyObject* const* arguments, Py_ssize_t
     Received& received = received_of(future.ptr());
     received.taken = field(Py_None);
     received.timer = field(Py_None);
-    received.lane = field(object);
-    received.queue = field(arguments[1]);
-    received.request = field(arguments[2]);
-    received.socket = field(arguments[3]);
-    received.load = field(arguments[4]);
-    return future.release().ptr();
+    received.lane = field(lane);
+    received.queue = field(queue);
+    received.request = field(request);
+    received.socket = field(socket);
+    received.load = field(load);
+    return future;
+}
+
+PyObject* turns_new_waiting(PyObject* object, PyObject* const* arguments, Py_ssize_t count)
+{
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "new_waiting() takes 4 arguments");
+        return nullptr;
+    }
+    return new_waiting(object, arguments[0], arguments[1], arguments[2], arguments[3])
+        .release()
+        .ptr();
+}
+
+bool is_empty(PyObject* queue)
+{
+    return queue != nullptr && PyObject_Size(queue) == 0;
+}
+
+// Takes the first out of a queue. Null with a Python exception.
+py::object taken_out(PyObject* queue)
+{
+    return py::reinterpret_steal<py::object>(PyObject_CallMethodNoArgs(queue, names().popleft));
+}
+
+// Has the first of a queue fail with the exception that is set. False where that
+// is none for it, or another came.
+bool fail_first(PyObject* queue)
+{
+    if (PyErr_ExceptionMatches(PyExc_Exception) == 0) {
+        return false;
+    }
+    const py::error_already_set raised;
+    const py::object future = taken_out(queue);
+    return future && py::reinterpret_steal<py::object>(PyObject_CallMethodOneArg(
+                         future.ptr(), names().fail, raised.value().ptr()));
+}
+
+// Gives the first receive its message, if there is one. False where there is none,
+// or with a Python exception.
+bool serve_first_receive(const Turns& turns, PyObject* watch, PyObject* receives)
+{
+    const py::object future = py::reinterpret_steal<py::object>(PySequence_GetItem(receives, 0));
+    if (!future) {
+        return false;
+    }
+    if (PyObject_TypeCheck(future.ptr(), received_type) == 0) {
+        PyErr_Format(PyExc_TypeError, "expected a kind of Received, got: %R", future.ptr());
+        return false;
+    }
+    const py::object done =
+        py::reinterpret_steal<py::object>(PyObject_CallMethodNoArgs(future.ptr(), names().done));
+    if (!done || done.ptr() == Py_True) {
+        return done && taken_out(receives);
+    }
+    PyObject* request = received_of(future.ptr()).request;
+    Wanted wanted;
+    if (!PyTuple_Check(request) || PyTuple_GET_SIZE(request) != 3 ||
+        !read_wanted(&PyTuple_GET_ITEM(request, 0), wanted)) {
+        PyErr_Format(PyExc_TypeError, "expected multipart, copy and track, got: %R", request);
+        return false;
+    }
+    const bool last =
+        PyObject_Size(receives) == 1 && is_empty(turns.sends) && is_empty(turns.polls);
+    const py::object taken = py::reinterpret_steal<py::object>(take_watched(watch, wanted, last));
+    if (!taken) {
+        return fail_first(receives);
+    }
+    if (taken.is_none() || !taken_out(receives)) {
+        return false;
+    }
+    // Where nobody has them any more, the message goes back before another is taken.
+    PyObject* load = received_of(future.ptr()).load;
+    return bool(py::reinterpret_steal<py::object>(
+        load == nullptr || load == Py_None
+            ? received_receive(future.ptr(), taken.ptr())
+            : PyObject_CallMethodOneArg(future.ptr(), names().read, taken.ptr())));
+}
+
+PyObject* turns_serve_receives(PyObject* object, PyObject* watch)
+{
+    const DrainAfter drain;
+    const Turns& turns = turns_of(object);
+    const py::object receives = py::reinterpret_borrow<py::object>(turns.receives);
+    if (receives) {
+        // Any of them may run code of the user, who may close the socket.
+        while (PyObject_Size(receives.ptr()) > 0 &&
+               serve_first_receive(turns, watch, receives.ptr())) {
+        }
+    }
+    if (PyErr_Occurred() != nullptr) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
 }
 
 PyMethodDef turns_methods[] = {
-    {"new_waiting", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(turns_waiting)),
+    {"new_waiting", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(turns_new_waiting)),
      METH_FASTCALL,
-     R"(new_waiting($self, kind, queue, request, socket, load, /)
+     R"(new_waiting($self, queue, request, socket, load, /)
 --
 
 Make a Future that waits here; it is not put into the queue.
 
 Parameters
 ----------
-kind
-    The type, a subclass of Received.
 queue
     Which queue it is for.
 request
@@ -480,6 +580,11 @@ Returns
 -------
 Received
     The Future.)"},
+    {"serve_receives", turns_serve_receives, METH_O, R"(serve_receives($self, watch, /)
+--
+
+Give messages to the receives that wait, as long as there are both; after that the
+Watch is armed, or nobody waits any more.)"},
     {"ran", turns_ran, METH_NOARGS, R"(ran($self, /)
 --
 
@@ -495,6 +600,8 @@ PyMemberDef turns_members[] = {
     {"loop", T_OBJECT, offsetof(Turns, loop), READONLY, "The loop."},
     {"receives", T_OBJECT, offsetof(Turns, receives), 0, "The receives that wait."},
     {"sends", T_OBJECT, offsetof(Turns, sends), 0, "The sends that wait."},
+    {"polls", T_OBJECT, offsetof(Turns, polls), 0, "The polls that wait."},
+    {"waiting", T_OBJECT, offsetof(Turns, waiting), 0, "The type of those that wait."},
     {"watch", T_OBJECT, offsetof(Turns, watch), 0, "The Watch; None until something had to wait."},
     {"awaited", T_INT, offsetof(Turns, awaited), 0,
      "How many of those that wait somebody waits for."},
@@ -545,11 +652,6 @@ py::object lane_here(PyObject* socket)
     return lane;
 }
 
-bool is_empty(PyObject* queue)
-{
-    return queue != nullptr && PyObject_Size(queue) == 0;
-}
-
 py::object finished_future(Turns& turns, PyTypeObject* type, PyObject* result)
 {
     py::object future = new_future(turns, type);
@@ -572,9 +674,25 @@ const Signature<6>
     send_multipart_signature("send_multipart",
                              {"msg_parts", "flags", "copy", "track", "routing_id", "group"}, 1, 4);
 
-// What is there already. Null without an exception where there is nothing, or
-// somebody else is first; `armed` where the lane's Watch tells when there is.
-py::object receive_now(PyObject* self, const Wanted& wanted, bool& tried)
+py::object waiting_receive(PyObject* lane, PyObject* socket, const Wanted& wanted)
+{
+    const auto flag = [](bool value) { return value ? Py_True : Py_False; };
+    const py::object request = py::reinterpret_steal<py::object>(
+        PyTuple_Pack(3, flag(wanted.multipart), flag(wanted.copy), flag(wanted.track)));
+    PyObject* receives = turns_of(lane).receives;
+    py::object future =
+        request ? new_waiting(lane, receives, request.ptr(), socket, Py_None) : py::object();
+    if (future && !py::reinterpret_steal<py::object>(
+                      PyObject_CallMethodOneArg(receives, names().append, future.ptr()))) {
+        return {};
+    }
+    return future;
+}
+
+// A Future of what is there already; or, without a time limit, one that waits
+// where the loop watches the socket. Null where neither can be had so; `tried`
+// says whether that is since nothing is there, and then `timeout_ms` is RCVTIMEO.
+py::object receive_now(PyObject* self, const Wanted& wanted, bool& tried, int& timeout_ms)
 {
     Socket* socket = socket_of(self);
     const py::object lane = socket != nullptr ? lane_here(self) : py::object();
@@ -588,23 +706,20 @@ py::object receive_now(PyObject* self, const Wanted& wanted, bool& tried)
     const py::object watch =
         py::reinterpret_borrow<py::object>(turns.watch != nullptr ? turns.watch : Py_None);
     const py::object taken =
-        py::reinterpret_steal<py::object>(take_message(*socket, wanted, watch.ptr()));
-    if (!taken || taken.is_none()) {
-        tried = bool(taken);
+        py::reinterpret_steal<py::object>(take_message(*socket, wanted, watch.ptr(), timeout_ms));
+    if (!taken) {
         return {};
+    }
+    if (taken.is_none()) {
+        tried = true;
+        return timeout_ms < 0 && !watch.is_none() ? waiting_receive(lane.ptr(), self, wanted)
+                                                  : py::object();
     }
     py::object future = finished_future(turns, received_type, message_of_taken(taken.ptr()));
     if (future) {
         received_of(future.ptr()).taken = taken.inc_ref().ptr();
     }
     return future;
-}
-
-// RCVTIMEO; for ever where the socket is closed, which the wait finds out.
-int receive_timeout(State& state)
-{
-    const Entered entered(state);
-    return entered ? timeout_of(state, ZMQ_RCVTIMEO) : -1;
 }
 
 PyObject* receive(PyObject* self, bool multipart, const Signature<4>& signature,
@@ -622,16 +737,17 @@ PyObject* receive(PyObject* self, bool multipart, const Signature<4>& signature,
     }
     const bool timed = given[3] != nullptr && given[3] != Py_None;
     bool tried = false;
+    int timeout_ms = -1;
     if (flags == 0 && !timed) {
-        py::object future = receive_now(self, wanted, tried);
+        py::object future = receive_now(self, wanted, tried, timeout_ms);
         if (future) {
             return future.release().ptr();
         }
         // What went wrong will do so again.
         PyErr_Clear();
     }
-    const py::object number = py::reinterpret_steal<py::object>(
-        PyLong_FromLong(tried ? receive_timeout(*socket_of(self)->state) : flags));
+    const py::object number =
+        py::reinterpret_steal<py::object>(PyLong_FromLong(tried ? timeout_ms : flags));
     PyObject* const values[] = {self,
                                 multipart ? Py_True : Py_False,
                                 wanted.copy ? Py_True : Py_False,

@@ -176,13 +176,6 @@ PyMemberDef taken_members[] = {
     {nullptr, 0, 0, 0, nullptr},
 };
 
-// From three arguments. False with a Python exception.
-bool read_wanted(PyObject* const* arguments, Wanted& wanted)
-{
-    return read_bool(arguments[0], wanted.multipart) && read_bool(arguments[1], wanted.copy) &&
-           read_bool(arguments[2], wanted.track);
-}
-
 PyObject* item_of(zmq::message_t& part, bool more, const Wanted& wanted)
 {
     return wanted.copy ? bytes_of(part) : new_frame(std::move(part), more, wanted.track);
@@ -389,6 +382,16 @@ Watch* watch_of(PyObject* self)
     return watch;
 }
 
+// Null with a Python exception where this is no Watch either.
+Watch* checked_watch(PyObject* object)
+{
+    if (!PyObject_TypeCheck(object, watch_type)) {
+        PyErr_Format(PyExc_TypeError, "expected a Watch, got: %R", object);
+        return nullptr;
+    }
+    return watch_of(object);
+}
+
 // The same, in a function of pybind11.
 Watch& made(Watch& watch)
 {
@@ -418,10 +421,11 @@ void initialise(Watch& self, const py::args& arguments, const py::kwargs& keywor
     self.open(socket->state);
 }
 
-// A Taken, or None where nothing is there: then `watch`, if any, is armed. With
-// `last` it is disarmed by success. `insist` makes nothing an error.
+// A Taken, or None where nothing is there: then `watch`, if any, is armed, and
+// `timeout_ms`, if any, is RCVTIMEO. With `last` it is disarmed by success.
+// `insist` makes nothing an error.
 PyObject* take_from(const std::shared_ptr<State>& shared, const Wanted& wanted, Watch* watch,
-                    bool last, bool insist)
+                    bool last, bool insist, int* timeout_ms = nullptr)
 {
     State& state = *shared;
     const py::object made = py::reinterpret_steal<py::object>(new_taken(shared));
@@ -440,6 +444,9 @@ PyObject* take_from(const std::shared_ptr<State>& shared, const Wanted& wanted, 
             result = receive(state, taken, wanted.multipart);
         }
         error = result < 0 ? errno : 0;
+        if (timeout_ms != nullptr && not_yet(error)) {
+            *timeout_ms = timeout_of(state, ZMQ_RCVTIMEO);
+        }
         if (watch != nullptr && not_yet(error)) {
             watch->arm_for(ZMQ_POLLIN);
         } else if (watch != nullptr && last) {
@@ -709,17 +716,26 @@ consumed.)")},
 
 }  // namespace
 
-PyObject* take_message(Socket& socket, const Wanted& wanted, PyObject* watch)
+bool read_wanted(PyObject* const* arguments, Wanted& wanted)
+{
+    return read_bool(arguments[0], wanted.multipart) && read_bool(arguments[1], wanted.copy) &&
+           read_bool(arguments[2], wanted.track);
+}
+
+PyObject* take_message(Socket& socket, const Wanted& wanted, PyObject* watch, int& timeout_ms)
 {
     if (watch == Py_None) {
-        return take_from(socket.state, wanted, nullptr, false, false);
+        return take_from(socket.state, wanted, nullptr, false, false, &timeout_ms);
     }
-    if (!PyObject_TypeCheck(watch, watch_type)) {
-        PyErr_Format(PyExc_TypeError, "expected a Watch, got: %R", watch);
-        return nullptr;
-    }
-    Watch* armed = watch_of(watch);
-    return armed != nullptr ? take_from(socket.state, wanted, armed, false, false) : nullptr;
+    Watch* armed = checked_watch(watch);
+    return armed != nullptr ? take_from(socket.state, wanted, armed, false, false, &timeout_ms)
+                            : nullptr;
+}
+
+PyObject* take_watched(PyObject* watch, const Wanted& wanted, bool last)
+{
+    Watch* armed = checked_watch(watch);
+    return armed != nullptr ? take_from(armed->state(), wanted, armed, last, false) : nullptr;
 }
 
 bool is_taken(PyObject* object)

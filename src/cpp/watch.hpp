@@ -14,8 +14,15 @@ struct Wanted {
 };
 
 // A Taken, or None where nothing is there: then `watch` (a Watch, or None) is
-// armed. Null with a Python exception.
-PyObject* take_message(Socket& socket, const Wanted& wanted, PyObject* watch);
+// armed, and `timeout_ms` is RCVTIMEO. Null with a Python exception.
+PyObject* take_message(Socket& socket, const Wanted& wanted, PyObject* watch, int& timeout_ms);
+
+// The same from the socket of a Watch, which `last` disarms where there was a
+// message.
+PyObject* take_watched(PyObject* watch, const Wanted& wanted, bool last);
+
+// From three arguments. False with a Python exception.
+bool read_wanted(PyObject* const* arguments, Wanted& wanted);
 
 bool is_taken(PyObject* object);
 
