@@ -3,7 +3,9 @@
 # CPPYZMQ_LIBZMQ says which: `system` (its CMake package, else where pkg-config or CMake find it),
 # `bundled` (the release below, static, with nothing exported), `auto` (the first that works).
 # Without a network, point FETCHCONTENT_SOURCE_DIR_LIBZMQ (and _CPPZMQ) at an unpacked source.
-# Sets CPPYZMQ_LTO_TARGETS to what should be optimised together with the module.
+# Sets CPPYZMQ_LTO_TARGETS to what should be optimised together with the module,
+# CPPYZMQ_LIBZMQ_KIND to `system` or `bundled`, and CPPYZMQ_SHIPPED_HEADERS to the headers that the
+# package brings for C++ projects.
 
 include_guard(GLOBAL)
 include(CheckCXXSourceCompiles)
@@ -185,8 +187,10 @@ add_library(cppyzmq_libzmq INTERFACE)
 add_library(cppyzmq::libzmq ALIAS cppyzmq_libzmq)
 
 if(system_libzmq)
+  set(CPPYZMQ_LIBZMQ_KIND system)
   target_link_libraries(cppyzmq_libzmq INTERFACE ${system_libzmq})
 else()
+  set(CPPYZMQ_LIBZMQ_KIND bundled)
   cppyzmq_fetch(libzmq "${libzmq_url}" ${libzmq_sha256})
   if(NOT libzmq_SOURCE_DIR)
     if(system_libzmq_error)
@@ -232,3 +236,13 @@ if(NOT cppzmq_include_dir)
 endif()
 message(STATUS "cppzmq ${cppzmq_version}: ${cppzmq_include_dir}")
 target_include_directories(cppyzmq_libzmq SYSTEM INTERFACE "${cppzmq_include_dir}")
+
+set(CPPYZMQ_SHIPPED_HEADERS)
+foreach(header zmq.h zmq_utils.h)
+  # A target may name several directories.
+  find_file(CPPYZMQ_FOUND_${header} ${header} PATHS ${libzmq_include_dirs} NO_DEFAULT_PATH NO_CACHE)
+  if(CPPYZMQ_FOUND_${header}) # zmq_utils.h is empty, and gone some day
+    list(APPEND CPPYZMQ_SHIPPED_HEADERS "${CPPYZMQ_FOUND_${header}}")
+  endif()
+endforeach()
+list(APPEND CPPYZMQ_SHIPPED_HEADERS "${cppzmq_include_dir}/zmq.hpp" "${cppzmq_include_dir}/zmq_addon.hpp")

@@ -24,7 +24,7 @@ from zmq._core import (
 )
 from zmq._deprecated import Stopwatch, device
 from zmq._frame import _FINISHED_TRACKER, Frame, Message, MessageTracker
-from zmq._paths import get_includes, get_library_dirs
+from zmq._paths import get_cmake_dir, get_includes, get_library_dirs, show_config
 from zmq._poll import Poller, select, zmq_poll
 from zmq._socket import Socket, SyncSocket
 from zmq._version import (
@@ -88,6 +88,7 @@ __all__ = [
     "curve_keypair",
     "curve_public",
     "device",
+    "get_cmake_dir",
     "get_includes",
     "get_library_dirs",
     "has",
@@ -96,6 +97,7 @@ __all__ = [
     "pyzmq_version",
     "pyzmq_version_info",
     "select",
+    "show_config",
     "strerror",
     "zmq_errno",
     "zmq_poll",

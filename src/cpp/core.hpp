@@ -24,5 +24,6 @@ void register_poller(py::module_& module);
 void register_proxy(py::module_& module);
 void register_curve(py::module_& module);
 void register_library(py::module_& module);
+void register_capi(py::module_& module);
 
 }  // namespace cppyzmq

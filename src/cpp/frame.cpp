@@ -90,6 +90,13 @@ void frame_dealloc(PyObject* object)
     Py_DECREF(type);
 }
 
+void copy_view(const Py_buffer& view, zmq::message_t& part)
+{
+    const auto size = static_cast<std::size_t>(view.len);
+    part.rebuild(size);
+    copy_bytes(part.data(), view.buf, size);
+}
+
 // Copies, or lends, the memory of `data` into `frame`.
 bool fill(Frame& frame, PyObject* data, bool track, PyObject* copy_given, Py_ssize_t threshold)
 {
@@ -97,15 +104,13 @@ bool fill(Frame& frame, PyObject* data, bool track, PyObject* copy_given, Py_ssi
     if (PyObject_GetBuffer(data, &view, PyBUF_ANY_CONTIGUOUS) != 0) {
         return false;
     }
-    const auto size = static_cast<std::size_t>(view.len);
     bool copy = view.len < threshold;
     if (copy_given != Py_None && !read_bool(copy_given, copy)) {
         PyBuffer_Release(&view);
         return false;
     }
     if (copy) {
-        frame.part.rebuild(size);
-        copy_bytes(frame.part.data(), view.buf, size);
+        copy_view(view, frame.part);
     }
     PyBuffer_Release(&view);
     if (copy) {
@@ -635,6 +640,17 @@ void share_part(PyObject* frame, zmq::message_t& part)
 {
     const FrameLock locked(frame);
     part.copy(self_of(frame)->part);
+}
+
+bool copy_buffer(PyObject* data, zmq::message_t& part)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(data, &view, PyBUF_ANY_CONTIGUOUS) != 0) {
+        return false;
+    }
+    copy_view(view, part);
+    PyBuffer_Release(&view);
+    return true;
 }
 
 Py_ssize_t default_copy_threshold()

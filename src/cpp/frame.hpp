@@ -31,6 +31,9 @@ PyObject* new_frame(zmq::message_t&& part, bool more, bool track);
 // Frame's own message.
 void share_part(PyObject* frame, zmq::message_t& part);
 
+// Copies what a buffer holds into a message; false with a Python exception.
+bool copy_buffer(PyObject* data, zmq::message_t& part);
+
 // zmq.COPY_THRESHOLD: below, in bytes, copying is cheaper than lending. -1 with a
 // Python exception.
 Py_ssize_t default_copy_threshold();

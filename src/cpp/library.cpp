@@ -1,9 +1,22 @@
 // Facts about libzmq itself.
-#include "core.hpp"
+#include "library.hpp"
 
-#include <string>
+#include <algorithm>
+#include <atomic>
 
+#include <dlfcn.h>
 #include <sys/un.h>
+
+#if defined(__APPLE__)
+#include <mach-o/dyld.h>
+#else
+#include <link.h>
+#endif
+
+#ifndef CPPYZMQ_LIBZMQ_KIND
+#define CPPYZMQ_LIBZMQ_KIND ""
+#define CPPYZMQ_BUILD_TYPE ""
+#endif
 
 namespace cppyzmq {
 
@@ -23,7 +36,133 @@ bool has(const std::string& capability)
     return zmq_has(capability.c_str()) != 0;
 }
 
+// Where the library begins that an address is in; null where it is in none.
+const void* library_at(const void* address, std::string* file = nullptr)
+{
+    Dl_info info{};
+    if (address == nullptr || dladdr(address, &info) == 0 || info.dli_fname == nullptr) {
+        return nullptr;
+    }
+    if (file != nullptr) {
+        *file = info.dli_fname;
+    }
+    return info.dli_fbase;
+}
+
+const void* libzmq_address()
+{
+    return reinterpret_cast<const void*>(&zmq_version);
+}
+
+std::vector<std::string> loaded_files()
+{
+    std::vector<std::string> files;
+#if defined(__APPLE__)
+    for (std::uint32_t index = 0; index < _dyld_image_count(); ++index) {
+        files.emplace_back(_dyld_get_image_name(index));
+    }
+#else
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, std::size_t, void* found) {
+            static_cast<std::vector<std::string>*>(found)->emplace_back(info->dlpi_name);
+            return 0;
+        },
+        &files);
+#endif
+    return files;
+}
+
+py::list as_list(const std::vector<std::string>& files)
+{
+    py::list list;
+    for (const std::string& file : files) {
+        list.append(file);
+    }
+    return list;
+}
+
+py::dict build_options()
+{
+    py::dict options;
+    options["libzmq"] = CPPYZMQ_LIBZMQ_KIND;
+    options["drafts"] = CPPYZMQ_DRAFTS == 1;
+    options["build type"] = CPPYZMQ_BUILD_TYPE;
+    options["libzmq headers"] = std::to_string(ZMQ_VERSION_MAJOR) + "." +
+                                std::to_string(ZMQ_VERSION_MINOR) + "." +
+                                std::to_string(ZMQ_VERSION_PATCH);
+    options["cppzmq"] = std::to_string(CPPZMQ_VERSION_MAJOR) + "." +
+                        std::to_string(CPPZMQ_VERSION_MINOR) + "." +
+                        std::to_string(CPPZMQ_VERSION_PATCH);
+    options["pybind11"] = std::to_string(PYBIND11_VERSION_MAJOR) + "." +
+                          std::to_string(PYBIND11_VERSION_MINOR) + "." +
+                          std::to_string(PYBIND11_VERSION_MICRO);
+#if defined(__clang__)
+    options["compiler"] = "Clang " __clang_version__;
+#elif defined(__GNUC__)
+    options["compiler"] = "GCC " __VERSION__;
+#endif
+    return options;
+}
+
 }  // namespace
+
+const std::string& libzmq_file()
+{
+    static const std::string file = [] {
+        std::string found;
+        library_at(libzmq_address(), &found);
+        return found;
+    }();
+    return file;
+}
+
+// A socket is a C++ object: its first word points to the table of its virtual
+// functions, and that is in the library whose code made it.
+std::string file_of_socket(const void* handle)
+{
+    std::string file;
+    library_at(*static_cast<const void* const*>(handle), &file);
+    return file;
+}
+
+std::vector<std::string> other_libzmq_files()
+{
+    std::vector<const void*> seen{library_at(libzmq_address())};
+    std::vector<std::string> others;
+    for (const std::string& name : loaded_files()) {
+        // The program itself has no name.
+        void* library = dlopen(name.empty() ? nullptr : name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+        if (library == nullptr) {
+            continue;
+        }
+        // Found in what the library depends on, too: the address says whose it is.
+        std::string file;
+        const void* place = library_at(dlsym(library, "zmq_version"), &file);
+        dlclose(library);
+        if (place != nullptr && std::find(seen.begin(), seen.end(), place) == seen.end()) {
+            seen.push_back(place);
+            others.push_back(file);
+        }
+    }
+    return others;
+}
+
+bool warn_of_second_libzmq()
+{
+    static std::atomic<bool> warned{false};
+    if (warned) {
+        return true;
+    }
+    const std::vector<std::string> others = other_libzmq_files();
+    if (others.empty() || warned.exchange(true)) {
+        return true;
+    }
+    return PyErr_WarnFormat(
+               PyExc_RuntimeWarning, 1,
+               "there is more than one libzmq in this process: zmq uses %s, and %s is loaded too; "
+               "a socket or context of one must not be given to the other",
+               libzmq_file().c_str(), others.front().c_str()) == 0;
+}
 
 void register_library(py::module_& module)
 {
@@ -52,6 +191,33 @@ The text of an errno of libzmq (zmq_strerror(3)).)doc");
 --
 
 The errno of the last call of libzmq in this thread (zmq_errno(3)).)doc");
+    module.def("libzmq_file", &libzmq_file,
+               R"doc(libzmq_file()
+--
+
+The file that libzmq is loaded from; that of this module where it is built in.)doc");
+    module.def(
+        "other_libzmq_files", [] { return as_list(other_libzmq_files()); },
+        R"doc(other_libzmq_files()
+--
+
+The files of every other libzmq that this process has loaded.)doc");
+    module.def(
+        "warn_of_second_libzmq",
+        [] {
+            if (!warn_of_second_libzmq()) {
+                throw py::error_already_set();
+            }
+        },
+        R"doc(warn_of_second_libzmq()
+--
+
+Warn, once in the life of the process, where there is another libzmq in it.)doc");
+    module.def("build_options", &build_options,
+               R"doc(build_options()
+--
+
+How this module was built, a dict of str to str or bool.)doc");
     module.attr("IPC_PATH_MAX_LEN") = sizeof(sockaddr_un::sun_path) - 1;
     module.attr("DRAFT_API") = CPPYZMQ_DRAFTS == 1 && has("draft");
 }

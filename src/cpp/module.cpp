@@ -21,4 +21,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used())
     cppyzmq::register_proxy(module);
     cppyzmq::register_curve(module);
     cppyzmq::register_library(module);
+    cppyzmq::register_capi(module);
 }

@@ -5,6 +5,7 @@
 #include "context.hpp"
 #include "errors.hpp"
 #include "frame.hpp"
+#include "library.hpp"
 #include "wait.hpp"
 
 #include <cerrno>
@@ -176,6 +177,17 @@ int type_of(State& state)
     return type;
 }
 
+// A socket of another libzmq in this process would end it.
+void refuse_other_libzmq(const void* handle)
+{
+    const std::string file = file_of_socket(handle);
+    if (!file.empty() && file != libzmq_file()) {
+        raise_error_about(ENOTSOCK, "what is at this address belongs to " + file +
+                                        ", and zmq uses " + libzmq_file());
+        throw py::error_already_set();
+    }
+}
+
 void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywords)
 {
     static const char* const names[] = {"context", "socket_type", "shadow", "copy_threshold",
@@ -204,6 +216,7 @@ void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywo
         throw py::error_already_set();
     }
     if (shadow != nullptr) {
+        refuse_other_libzmq(shadow);
         auto state = State::shadowed(shadow);
         self.type = type_of(*state);
         self.state = std::move(state);

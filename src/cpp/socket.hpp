@@ -71,7 +71,11 @@ int receive_part(State& state, zmq::message_t& part);
 int receive_part(State& state, zmq::message_t& part, bool& more);
 int receive_parts(State& state, Parts& parts);
 int send_part(State& state, zmq::message_t& part, int flags);
-int send_parts(State& state, Parts& parts, int flags);
+int send_parts(State& state, zmq::message_t* parts, std::size_t count, int flags);
+inline int send_parts(State& state, Parts& parts, int flags)
+{
+    return send_parts(state, parts.data(), parts.size(), flags);
+}
 
 // RCVTIMEO or SNDTIMEO, in milliseconds; inside the socket.
 int timeout_of(State& state, int option);

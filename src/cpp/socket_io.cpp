@@ -147,9 +147,9 @@ int send_part(State& state, zmq::message_t& part, int flags)
     return result;
 }
 
-int send_parts(State& state, Parts& parts, int flags)
+int send_parts(State& state, zmq::message_t* parts, std::size_t count, int flags)
 {
-    const std::size_t last = parts.size() - 1;
+    const std::size_t last = count - 1;
     for (std::size_t index = 0; index <= last; ++index) {
         const int part_flags = index < last ? flags | ZMQ_SNDMORE : flags;
         int result = send_part(state, parts[index], part_flags);

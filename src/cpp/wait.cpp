@@ -41,8 +41,10 @@ int earlier(int one_ms, int other_ms)
 
 }  // namespace
 
-Deadline::Deadline(long timeout_ms)
-    : endless_(timeout_ms < 0), handles_signals_(is_main_thread()), end_(Clock::now())
+Deadline::Deadline(long timeout_ms) : Deadline(timeout_ms, is_main_thread()) {}
+
+Deadline::Deadline(long timeout_ms, bool handles_signals)
+    : endless_(timeout_ms < 0), handles_signals_(handles_signals), end_(Clock::now())
 {
     if (!endless_) {
         end_ += std::chrono::milliseconds(std::min(timeout_ms, longest_ms));
@@ -154,6 +156,18 @@ Waited wait_until_done(State& state, Entered& entered, int events, long timeout_
             return outcome;
         }
     }
+}
+
+Waited wait_in_cpp(State& state, int events, long timeout_ms, Attempt attempt)
+{
+    const WakeLease wake;
+    const Waited outcome =
+        wait_without_gil(state, *wake, events, Deadline(timeout_ms, false), attempt);
+    if (outcome != Waited::raised) {
+        return outcome;
+    }
+    errno = EINTR;
+    return Waited::failed;
 }
 
 Waited wait_until_woken(Wake& wake, const Deadline& deadline)

@@ -20,6 +20,7 @@ namespace cppyzmq {
 class Deadline {
 public:
     explicit Deadline(long timeout_ms);
+    Deadline(long timeout_ms, bool handles_signals);
     bool passed() const { return !endless_ && Clock::now() >= end_; }
     // Milliseconds that are left, rounded up so that nothing ends early; -1 for
     // ever.
@@ -64,6 +65,10 @@ private:
 // the attempt succeed (POLLIN, POLLOUT).
 Waited wait_until_done(State& state, Entered& entered, int events, long timeout_ms,
                        Attempt attempt);
+
+// The same for C++ code, which runs no signal handlers: without the GIL, and outside
+// the socket. `failed` with EINTR after a signal.
+Waited wait_in_cpp(State& state, int events, long timeout_ms, Attempt attempt);
 
 // Sleeps without the GIL until `wake` is woken. Its signal handlers run.
 Waited wait_until_woken(Wake& wake, const Deadline& deadline);
