@@ -308,7 +308,10 @@ MISTAKES = {
         lambda on: delattr(on.socket, "linger"), AttributeError, None, "linger"
     ),
     "set a read-only attribute": Mistake(
-        lambda on: setattr(on.socket, "closed", True), AttributeError, None, "closed|setter"
+        lambda on: setattr(on.socket, "closed", True),
+        AttributeError,
+        None,
+        "closed|setter|can't set attribute",
     ),
     "get an unknown attribute of a context": Mistake(
         lambda on: on.context.nosuch, AttributeError, None, "NOSUCH"

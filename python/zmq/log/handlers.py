@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import sys
 from typing import Any, Final
 
 import zmq
@@ -223,8 +224,10 @@ class TopicLogger(logging.Logger):
         self, level: int, topic: str, msg: object, args: tuple[Any, ...], **kwargs: Any
     ) -> None:
         if self.isEnabledFor(level):
-            # The frames that are skipped: this one, and the method that was called.
-            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 2
+            # The frames that are skipped: this one, which Python 3.10 does by itself, and the
+            # method that was called.
+            skipped = 2 if sys.version_info >= (3, 11) else 1
+            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + skipped
             self._log(level, f"{topic}{TOPIC_DELIM}{msg}", args, **kwargs)
 
     def log(  # type: ignore[override]
