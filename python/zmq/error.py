@@ -216,4 +216,6 @@ def _check_version(min_version_info: tuple[int, ...], msg: str = "Feature") -> N
         raise ZMQVersionError(".".join(map(str, min_version_info)), msg)
 
 
-_core.register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone)
+_core.register_errors(
+    ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone, DraftFDWarning
+)

@@ -16,6 +16,7 @@ struct Classes {
     PyObject* context_terminated = nullptr;
     PyObject* interrupted = nullptr;
     PyObject* not_done = nullptr;
+    PyObject* draft_fd_warning = nullptr;
     PyObject* errno_name = nullptr;
     PyObject* strerror_name = nullptr;
     PyObject* eagain_arguments = nullptr;
@@ -37,13 +38,14 @@ PyObject* class_of(int number)
 }
 
 void register_classes(py::object zmq_error, py::object again, py::object context_terminated,
-                      py::object interrupted, py::object not_done)
+                      py::object interrupted, py::object not_done, py::object draft_fd_warning)
 {
     classes.zmq_error = zmq_error.release().ptr();
     classes.again = again.release().ptr();
     classes.context_terminated = context_terminated.release().ptr();
     classes.interrupted = interrupted.release().ptr();
     classes.not_done = not_done.release().ptr();
+    classes.draft_fd_warning = draft_fd_warning.release().ptr();
 }
 
 }  // namespace
@@ -123,6 +125,11 @@ PyObject* raise_not_done()
     return nullptr;
 }
 
+bool warn_draft_descriptor()
+{
+    return PyErr_WarnEx(classes.draft_fd_warning, "", 1) == 0;  // the class has the text
+}
+
 void raise_current_exception() noexcept
 {
     try {
@@ -151,7 +158,8 @@ void register_errors(py::module_& module)
     module.def(
         "register_errors", &register_classes, py::arg("ZMQError"), py::arg("Again"),
         py::arg("ContextTerminated"), py::arg("InterruptedSystemCall"), py::arg("NotDone"),
-        R"doc(register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone)
+        py::arg("DraftFDWarning"),
+        R"doc(register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone, DraftFDWarning)
 --
 
 Hand the exception classes over; zmq.error does, once.)doc");

@@ -30,6 +30,9 @@ PyObject* raise_foreign_context();
 // zmq.NotDone, of a MessageTracker.
 PyObject* raise_not_done();
 
+// zmq.DraftFDWarning. False where warnings are errors.
+bool warn_draft_descriptor();
+
 // Sets the Python exception for whatever is being handled (a `catch (...)`).
 void raise_current_exception() noexcept;
 

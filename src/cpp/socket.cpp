@@ -256,15 +256,22 @@ std::uintptr_t underlying(const Socket& self)
 int fileno(Socket& self)
 {
     State& state = state_of(self);
-    const Entered entered(state);
-    if (!entered) {
-        throw_refused(state);
+    int descriptor = -1;
+    {
+        const Entered entered(state);
+        if (!entered) {
+            throw_refused(state);
+        }
+        descriptor = state.fd();
     }
-    if (state.fd() < 0) {
+    if (descriptor < 0) {
         raise_error_about(EINVAL, "a thread-safe socket has no file descriptor");
         throw py::error_already_set();
     }
-    return state.fd();
+    if (state.signalled() && !warn_draft_descriptor()) {
+        throw py::error_already_set();
+    }
+    return descriptor;
 }
 
 // Through the `set` that a subclass may have.
@@ -291,13 +298,39 @@ void with_group(Socket& self, const py::object& group)
         throw zmq::error_t();
     }
 }
+std::uint32_t connect_peer(Socket& self, const py::object& address)
+{
+    const std::string endpoint = endpoint_of(address);
+    std::uint32_t routing_id = 0;
+    const int result = call_without_gil(state_of(self), [&](void* handle) {
+        routing_id = zmq_connect_peer(handle, endpoint.c_str());
+        return routing_id != 0 ? 0 : -1;
+    });
+    if (result != 0) {
+        throw_address_error(errno, endpoint, address);
+    }
+    if (endpoint.compare(0, std::strlen(inproc_scheme), inproc_scheme) == 0) {
+        self.state->inproc = true;
+    }
+    return routing_id;
+}
 #else
+[[noreturn]] void throw_no_drafts(const char* sockets)
+{
+    throw std::runtime_error(std::string("libzmq must be built with draft support for ") + sockets +
+                             "; this one is not (build cppyzmq with CPPYZMQ_LIBZMQ=bundled and "
+                             "CPPYZMQ_DRAFTS=ON)");
+}
+
 template <int>
 void no_groups(Socket&, const py::object&)
 {
-    throw std::runtime_error(
-        "libzmq must be built with draft support for RADIO-DISH; this one is not "
-        "(build cppyzmq with CPPYZMQ_LIBZMQ=bundled and CPPYZMQ_DRAFTS=ON)");
+    throw_no_drafts("RADIO-DISH");
+}
+
+std::uint32_t connect_peer(Socket&, const py::object&)
+{
+    throw_no_drafts("PEER");
 }
 #endif
 
@@ -528,6 +561,26 @@ Join a group of RADIO sockets (zmq_join(3), draft).)doc")
 
 Leave a group of RADIO sockets (zmq_leave(3), draft).)doc")
 #endif
+        .def("connect_peer", &connect_peer, py::arg("addr"),
+             R"doc(connect_peer($record, self, addr)
+--
+
+Connect a PEER socket (zmq_connect_peer(3), draft).
+
+Parameters
+----------
+addr
+    Where the other PEER is bound.
+
+Returns
+-------
+int
+    The routing id to send to.
+
+Raises
+------
+ZMQError
+    As connect() does; ENOTSUP: not a PEER.)doc")
         .def("close", &close_socket, py::arg("linger") = py::none(),
              R"doc(close($record, self, linger=None)
 --

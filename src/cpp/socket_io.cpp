@@ -77,7 +77,10 @@ int receive_part(State& state, zmq::message_t& part)
         state.returned.pop_front();
         return size_of(part);
     }
-    const int size = zmq_msg_recv(part.handle(), state.handle(), ZMQ_DONTWAIT);
+    int size = zmq_msg_recv(part.handle(), state.handle(), ZMQ_DONTWAIT);
+    if (size < 0 && errno == EAGAIN && state.signalled() && state.quieten()) {
+        size = zmq_msg_recv(part.handle(), state.handle(), ZMQ_DONTWAIT);
+    }
     if (size >= 0) {
         state.more_returned = State::More::ask_libzmq;
     }

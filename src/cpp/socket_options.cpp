@@ -362,8 +362,12 @@ PyObject* get_socket_option(Socket& socket, int option)
             return get_bytes(state, option);
         case OptionType::int64:
             return get_number<std::int64_t>(state, option);
-        case OptionType::int32:
         case OptionType::fd:
+            if (option == ZMQ_FD && state.signalled()) {
+                return warn_draft_descriptor() ? PyLong_FromLong(state.fd()) : nullptr;
+            }
+            break;
+        case OptionType::int32:
             break;
     }
     return get_number<int>(state, option);

@@ -176,6 +176,39 @@ State::State(void* handle, bool inherited)
     }
 }
 
+// The signal is an eventfd, whose count may grow; elsewhere it is a pipe, which
+// would fill up, and libzmq aborts then: there such sockets are looked at again
+// and again instead.
+void State::open_signals()
+{
+#if CPPYZMQ_DRAFTS && defined(__linux__)
+    if (fd_ >= 0) {
+        return;
+    }
+    poller_ = zmq_poller_new();
+    if (poller_ == nullptr || zmq_poller_add(poller_, handle_, nullptr, 0) != 0 ||
+        zmq_poller_fd(poller_, &fd_) != 0) {
+        fd_ = -1;
+        close_signals();
+    }
+#endif
+}
+
+void State::close_signals()
+{
+#if CPPYZMQ_DRAFTS && defined(__linux__)
+    if (poller_ != nullptr) {
+        zmq_poller_destroy(&poller_);
+    }
+#endif
+}
+
+bool State::quieten()
+{
+    std::uint64_t count = 0;
+    return poller_ != nullptr && read(fd_, &count, sizeof count) > 0;
+}
+
 State::~State()
 {
     Registry& table = registry();
@@ -189,9 +222,15 @@ State::~State()
 std::shared_ptr<State> State::made(void* handle)
 {
     auto state = std::make_shared<State>(handle);
+    state->open_signals();
+    return registered(std::move(state));
+}
+
+std::shared_ptr<State> State::registered(std::shared_ptr<State> state)
+{
     Registry& table = registry();
     const std::lock_guard<std::mutex> guard(table.mutex);
-    table.states.insert_or_assign(handle, state);
+    table.states.insert_or_assign(state->handle(), state);
     return state;
 }
 
@@ -211,7 +250,8 @@ std::shared_ptr<State> State::shadowed(void* handle)
             }
         }
     }
-    return made(handle);
+    // No signals: it may be gone before our wrapper is.
+    return registered(std::make_shared<State>(handle));
 }
 
 // Asks for the socket until it is free. With the GIL held it lets go of it after
@@ -282,6 +322,7 @@ void State::unlink(Waiter& waiter)
 
 int State::events()
 {
+    quieten();
     int ready = 0;
     std::size_t size = sizeof ready;
     if (zmq_getsockopt(handle_, ZMQ_EVENTS, &ready, &size) != 0) {

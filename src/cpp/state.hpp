@@ -156,6 +156,11 @@ public:
     // EVENTS, or -1 with errno. Processes all commands, which a DONTWAIT send
     // does not always do.
     int events();
+    // A thread-safe socket has no descriptor of its own; where libzmq can signal
+    // to another one, that is fd(). It stays readable until it is quietened: to be
+    // done before the last look at the socket. False where there was no need.
+    bool signalled() const { return poller_ != nullptr; }
+    bool quieten();
 
     // Closes the socket, once; false if somebody did already. Waits for nobody:
     // whoever sleeps on it is outside libzmq, and wakes to ENOTSOCK. `linger` in
@@ -213,6 +218,9 @@ private:
     bool may_send_over_returned();
     bool acquire(bool closer, Gil gil);
     void notify(const Waiter* self);
+    static std::shared_ptr<State> registered(std::shared_ptr<State> state);
+    void open_signals();
+    void close_signals();
 
     std::atomic<std::uintptr_t> word_{0};
     std::atomic<bool> closing_{false};
@@ -221,6 +229,7 @@ private:
     Waiter* waiters_ = nullptr;
     void* const handle_;
     int fd_ = -1;
+    void* poller_ = nullptr;  // libzmq's, that only has the descriptor signalled
     const unsigned generation_;
 };
 
