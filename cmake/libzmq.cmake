@@ -213,6 +213,27 @@ else()
   endforeach()
 endif()
 
+# What a wheel carries of others, beside our own licence: libzmq's, pybind11's, and those that
+# whoever bundles more names in CPPYZMQ_LICENSES (a list of name=file).
+set(CPPYZMQ_LICENSES "" CACHE STRING "further licences for the wheel: a list of name=file")
+if(SKBUILD_METADATA_DIR)
+  set(licenses ${CPPYZMQ_LICENSES})
+  file(GLOB pybind11_license "${pybind11_DIR}/../../../../pybind11-${pybind11_VERSION}*.dist-info/licenses/LICENSE")
+  list(TRANSFORM pybind11_license PREPEND "pybind11=")
+  list(APPEND licenses ${pybind11_license})
+  if(NOT system_libzmq)
+    foreach(name LICENSE COPYING COPYING.LESSER) # 4.3.5 has the first, older ones the others
+      if(EXISTS "${libzmq_SOURCE_DIR}/${name}")
+        list(APPEND licenses "libzmq=${libzmq_SOURCE_DIR}/${name}")
+      endif()
+    endforeach()
+  endif()
+  foreach(license IN LISTS licenses)
+    string(REGEX MATCH "^([^=]+)=(.+)$" matched "${license}")
+    install(FILES "${CMAKE_MATCH_2}" DESTINATION "${SKBUILD_METADATA_DIR}/licenses/${CMAKE_MATCH_1}" COMPONENT python)
+  endforeach()
+endif()
+
 # cppzmq's headers.
 if(NOT FETCHCONTENT_SOURCE_DIR_CPPZMQ)
   find_path(CPPYZMQ_CPPZMQ_INCLUDE_DIR zmq.hpp HINTS ${libzmq_include_dirs})
