@@ -269,7 +269,9 @@ class Context(_core.Context, Generic[SocketT_co]):
         except BaseException:
             socket.close()
             raise
-        self._add_socket(socket)
+        if not isinstance(socket, Socket):
+            # A Socket does it by itself.
+            self._add_socket(socket)
         return socket
 
     def _add_socket(self, socket: Any) -> None:
