@@ -1142,22 +1142,26 @@ def test_terminating_the_context_fails_what_waits(run: Run) -> None:
     run(main)
 
 
-@pytest.mark.parametrize("state", ["fresh", "used", "cancelled", "pending", "polled"])
+@pytest.mark.parametrize("state", ["fresh", "cancelled", "pending", "polled", "poller"])
 def test_a_dropped_socket_is_collected_and_its_descriptors_freed(run: Run, state: str) -> None:
     context = zmq.asyncio.Context()
 
     async def use() -> weakref.ref[Any]:
+        socket = waiting = poller = None
         socket = context.socket(zmq.PULL)
         if state != "fresh":
-            waiting = socket.poll() if state == "polled" else socket.recv()
+            poller = zmq.asyncio.Poller()
+            # Also among those of an epoll.
+            for number in range(3):
+                poller.register(context.socket(zmq.PULL) if number else socket, zmq.POLLIN)
+            waiting = {"polled": socket.poll, "poller": poller.poll}.get(state, socket.recv)()
             await turns()
-            if state != "pending":
+            if state == "cancelled":
                 waiting.cancel()
-            del waiting
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             reference = weakref.ref(socket)
-            del socket
+            socket = waiting = poller = None
             gc.collect()
         return reference
 
@@ -1647,6 +1651,89 @@ def test_time_limits_of_the_socket_and_of_the_call(
     run(main)
 
 
+TIMED: dict[str, tuple[Callable[[Any, float], Awaitable[Any]], bytes, Any]] = {
+    "recv_string": (lambda socket, limit: socket.recv_string(timeout=limit), b"text", "text"),
+    "recv_json": (lambda socket, limit: socket.recv_json(timeout=limit), b"[1]", [1]),
+    "recv_pyobj": (lambda socket, limit: socket.recv_pyobj(timeout=limit), pickle.dumps(2), 2),
+    "recv_serialized": (
+        lambda socket, limit: socket.recv_serialized(list, timeout=limit),
+        b"part",
+        [b"part"],
+    ),
+    "recv_into": (lambda socket, limit: socket.recv_into(bytearray(4), timeout=limit), b"four", 4),
+}
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_every_form_of_receiving_takes_a_timeout(run: Run, make_pair: MakePair, name: str) -> None:
+    receiver, sender = make_pair()
+    receive, data, expected = TIMED[name]
+
+    async def main() -> None:
+        for limit in (0, 2):
+            with pytest.raises(zmq.Again):
+                await receive(receiver, limit)
+        patient = asyncio.ensure_future(receive(receiver, LIMIT_S * 1000))
+        await turns()
+        await sender.send(data)
+        assert await patient == expected
+
+    run(main)
+
+
+def test_a_router_that_has_to_tell_says_that_there_is_no_such_peer(
+    run: Run, context: Any, make_endpoint: Any
+) -> None:
+    router, dealer = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
+    router.router_mandatory = True
+    router.sndhwm = dealer.rcvhwm = 1
+    dealer.routing_id = b"peer"
+    router.bind(make_endpoint())
+    dealer.connect(router.get_string(zmq.LAST_ENDPOINT))
+
+    async def main() -> None:
+        await dealer.send(b"hello")
+        await router.recv_multipart()
+        with pytest.raises(zmq.ZMQError) as told:
+            await router.send_multipart([b"nobody", b"message"])
+        assert told.value.errno == zmq.EHOSTUNREACH
+        with suppress(zmq.Again):
+            while True:
+                await router.send_multipart([b"peer", b"fill"], zmq.DONTWAIT)
+        # One that waits for room hears of it too, when its peer goes.
+        sending = router.send_multipart([b"peer", b"last"])
+        await turns()
+        assert not sending.done()
+        dealer.close(0)
+        with pytest.raises(zmq.ZMQError) as told:
+            await sending
+        assert told.value.errno == zmq.EHOSTUNREACH
+
+    run(main)
+
+
+def test_a_publisher_that_drops_nothing_waits_for_its_subscribers(
+    run: Run, context: Any, make_endpoint: Any
+) -> None:
+    publisher, subscriber = context.socket(zmq.XPUB), context.socket(zmq.SUB)
+    publisher.xpub_nodrop = True
+    publisher.sndhwm = subscriber.rcvhwm = 1
+    publisher.bind(make_endpoint())
+    subscriber.connect(publisher.get_string(zmq.LAST_ENDPOINT))
+    subscriber.subscribe(b"")
+
+    async def main() -> None:
+        await publisher.recv()
+        sends = [publisher.send(b"%d" % number) for number in range(10)]
+        await turns()
+        assert not sends[-1].done()
+        for number in range(10):
+            assert await subscriber.recv() == b"%d" % number
+        await asyncio.gather(*sends)
+
+    run(main)
+
+
 # -- polling --------------------------------------------------------------------------------------
 
 
@@ -1722,6 +1809,47 @@ def test_poller_takes_sockets_of_all_kinds_and_files(
                 one.fileno(): zmq.POLLIN,
                 other.fileno(): zmq.POLLOUT,
             }
+
+    run(main)
+
+
+def test_polls_for_different_events_do_not_hide_each_other(run: Run, make_pair: MakePair) -> None:
+    receiver, sender = make_pair(zmq.PULL, zmq.PUSH)
+    shadow = zmq.Socket.shadow(receiver)
+
+    async def main() -> None:
+        # It never has room.
+        endless = receiver.poll(flags=zmq.POLLOUT)
+        waiting = receiver.poll(flags=zmq.POLLIN)
+        await turns()
+        zmq.Socket.shadow(sender).send(b"message")
+        # Whoever asks makes the descriptor quiet.
+        assert shadow.get(zmq.EVENTS) == zmq.POLLIN
+        assert await waiting == zmq.POLLIN
+        assert not endless.done()
+        endless.cancel()
+
+    run(main)
+
+
+def test_a_poll_that_waits_goes_by_what_is_registered(run: Run, make_pair: MakePair) -> None:
+    one, to_one = make_pair()
+    other, to_other = make_pair()
+    poller = zmq.asyncio.Poller()
+    poller.register(one, zmq.POLLIN)
+    poller.register(other, zmq.POLLIN)
+
+    async def main() -> None:
+        waiting = poller.poll()
+        await turns()
+        poller.unregister(one)
+        await to_one.send(b"unasked")
+        await turns()
+        assert not waiting.done()
+        await to_other.send(b"asked")
+        assert await waiting == [(other, zmq.POLLIN)]
+        # The one that was removed is not asked for any more.
+        assert not one._lane.polls
 
     run(main)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import socket as system_socket
 import struct
@@ -1190,7 +1191,90 @@ def test_a_child_of_a_fork_makes_sockets_of_its_own():
     )
 
 
+# -- descriptors -----------------------------------------------------------------------------
+
+
+@needs_proc
+@pytest.mark.parametrize("end", ["closed", "dropped", "killed"])
+def test_a_socket_that_ends_frees_its_descriptors(context, end):
+    def use() -> None:
+        socket = context.socket(zmq.PULL)
+        poller = zmq.green.Poller()
+        poller.register(socket, zmq.POLLIN)
+        waiting = [spawn(socket.recv), spawn(poller.poll)]
+        if end != "closed":
+            gevent.killall(waiting)
+        if end != "dropped":
+            socket.close(0)
+        gevent.joinall(waiting)
+
+    # The one of the fixture keeps them.
+    del context.__dict__["socket"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        use()
+        before = descriptors()
+        for _ in range(10):
+            use()
+        # Those of libzmq end a little later.
+        while descriptors() > before:
+            gc.collect()
+            gevent.sleep(0.005)
+
+
+# -- trackers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["send", "send_multipart"])
+def test_a_tracker_lets_others_run_while_it_waits(context, make_endpoint, name):
+    sender = context.socket(zmq.PUSH)
+    sender.connect(sender_endpoint := make_endpoint())
+    data = b"x" * 100_000
+    send = getattr(sender, name)
+    tracker = send(data if name == "send" else [data], copy=False, track=True)
+    assert isinstance(tracker, zmq.MessageTracker)
+    assert not tracker.done
+    with pytest.raises(zmq.NotDone), others_run():
+        tracker.wait(0.01)
+    waiting = spawn(tracker.wait)
+    assert not waiting.ready()
+    receiver = context.socket(zmq.PULL)
+    receiver.bind(sender_endpoint)
+    assert receiver.recv() == data
+    del data
+    waiting.join()
+    assert waiting.value is None
+    assert tracker.done
+    tracker.wait(0)
+
+
 # -- tornado ---------------------------------------------------------------------------------
+
+
+def test_a_stream_of_a_green_socket_calls_back(make_pair):
+    pytest.importorskip("tornado")
+    import asyncio
+
+    from zmq.green.eventloop.zmqstream import ZMQStream
+
+    receiver, sender = make_pair()
+
+    async def main() -> None:
+        received: asyncio.Queue[list[bytes]] = asyncio.Queue()
+        stream = ZMQStream(receiver)
+        stream.on_recv(received.put_nowait)
+        for number in range(3):
+            sender.send_multipart([b"message", b"%d" % number])
+        for number in range(3):
+            assert await received.get() == [b"message", b"%d" % number]
+        sent: asyncio.Queue[list[bytes]] = asyncio.Queue()
+        stream.on_send(lambda message, status: sent.put_nowait(message))
+        stream.send(b"answer")
+        assert await sent.get() == [b"answer"]
+        assert sender.recv() == b"answer"
+        stream.close()
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
 def test_tornados_loop_has_its_old_names():

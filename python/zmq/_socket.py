@@ -252,8 +252,13 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         if self._shadow or not self._warn_unclosed or self._process != os.getpid():
             return
         if not self.closed:
-            warnings.warn(f"Unclosed socket {self!r}", ResourceWarning, stacklevel=2, source=self)
-            self.close()
+            try:
+                warnings.warn(
+                    f"Unclosed socket {self!r}", ResourceWarning, stacklevel=2, source=self
+                )
+            finally:
+                # Warnings may be errors.
+                self.close()
 
     def __repr__(self) -> str:
         cls = type(self)

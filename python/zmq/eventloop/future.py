@@ -49,11 +49,11 @@ class _TornadoFuture(Waiting[T]):
             raise CancelledError(*error.args) from None
 
     def exception(self) -> BaseException | None:
-        """Give what went wrong."""
+        """Give what went wrong: a CancelledError too, which asyncio raises here."""
         try:
             return super().exception()
         except asyncio.CancelledError as error:
-            raise CancelledError(*error.args) from None
+            return CancelledError(*error.args)
 
 
 class _AsyncTornado(_Async):

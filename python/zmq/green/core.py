@@ -46,6 +46,37 @@ _next_receive = count(1).__next__
 _LOOK_EVERY = 64
 
 
+class _MessageTracker(zmq.MessageTracker):
+    """Tells when libzmq is done with a message; others run while a greenlet waits for that.
+
+    It is used like a :class:`zmq.MessageTracker`.
+    """
+
+    def wait(self, timeout: float | None = -1) -> None:
+        """Wait until libzmq is done with the message; other greenlets run meanwhile.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most; for ever where it is None or negative.
+
+        Raises
+        ------
+        NotDone
+            The time was up.
+        """
+        hub = get_hub_if_exists()
+        if self.done or hub is None or getcurrent() is hub:
+            super().wait(timeout)
+        else:
+            hub.threadpool.apply(super().wait, (timeout,))
+
+
+def _tracker(sent: zmq.MessageTracker | None, track: bool) -> zmq.MessageTracker | None:
+    """Give what a send returns."""
+    return _MessageTracker(sent) if track and sent is not None else sent
+
+
 class _Socket(zmq.Socket[bytes]):
     """A socket whose calls let other greenlets run while they wait.
 
@@ -152,20 +183,16 @@ class _Socket(zmq.Socket[bytes]):
         flags |= _DONTWAIT
         try:
             if routing_id is None and group is None:
-                return _send(self, data, flags, copy, track)
-            return _send(self, data, flags, copy, track, routing_id, group)
+                return _tracker(_send(self, data, flags, copy, track), track)
+            return _tracker(_send(self, data, flags, copy, track, routing_id, group), track)
         except Again:
             timeout_ms = _get(self, _SNDTIMEO) if may_wait else 0
             if timeout_ms == 0:
                 raise
         # A copy is made of what was there when send was called.
         part = data if not copy or isinstance(data, zmq.Frame) else zmq.Frame(data, copy=True)
-        return wait_until_done(
-            self,
-            _POLLOUT,
-            timeout_ms,
-            partial(_send, self, part, flags, copy, track, routing_id, group),
-        )
+        attempt = partial(_send, self, part, flags, copy, track, routing_id, group)
+        return _tracker(wait_until_done(self, _POLLOUT, timeout_ms, attempt), track)
 
     if TYPE_CHECKING:
 
@@ -234,8 +261,8 @@ class _Socket(zmq.Socket[bytes]):
             msg_parts = list(msg_parts)
         try:
             if not kwargs:
-                return _send_multipart(self, msg_parts, flags, copy, track)
-            return _send_multipart(self, msg_parts, flags, copy, track, **kwargs)
+                return _tracker(_send_multipart(self, msg_parts, flags, copy, track), track)
+            return _tracker(_send_multipart(self, msg_parts, flags, copy, track, **kwargs), track)
         except Again:
             timeout_ms = _get(self, _SNDTIMEO) if may_wait else 0
             if timeout_ms == 0:
@@ -244,12 +271,8 @@ class _Socket(zmq.Socket[bytes]):
             part if not copy or isinstance(part, zmq.Frame) else zmq.Frame(part, copy=True)
             for part in msg_parts
         ]
-        return wait_until_done(
-            self,
-            _POLLOUT,
-            timeout_ms,
-            partial(_send_multipart, self, parts, flags, copy, track, **kwargs),
-        )
+        attempt = partial(_send_multipart, self, parts, flags, copy, track, **kwargs)
+        return _tracker(wait_until_done(self, _POLLOUT, timeout_ms, attempt), track)
 
     # -- receiving ---------------------------------------------------------------------------
 
