@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,47 @@ def test_steered_proxy():
 def test_iterating_over_events():
     output = run_script(one_with("monitoring.md", "for event in events"))
     assert re.fullmatch(r"LISTENING \d+ b'tcp://127.0.0.1:\d+'\n", output)
+
+
+#: What a program of the page about asyncio is known by, and what it prints.
+ASYNCIO_PROGRAMS = {
+    "HELLO": r"HELLO\n",
+    "add_signal_handler": (r"\[b'0', b'done'\]\n\[b'2', b'done'\]\n\[b'1', b'too slow'\]\n"),
+    "async for": r"\{'news': \[b'news: rain', b'news: sun'\], 'sports': \[b'sports: 2-1'\]\}\n",
+    "to_thread": r"\[45, 4950, 499500\]\n",
+    "ZMQStream": r"\[b'to', b'and fro'\]\n",
+}
+
+
+@pytest.mark.parametrize("text", ASYNCIO_PROGRAMS)
+def test_programs_on_asyncio(text):
+    if text == "ZMQStream":
+        pytest.importorskip("tornado")
+    output = run_script(one_with("asyncio.md", text))
+    assert re.fullmatch(ASYNCIO_PROGRAMS[text], output)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout is of Python 3.11")
+def test_time_limits_on_asyncio():
+    functions = one_with("asyncio.md", "asyncio.timeout(1)"), one_with("asyncio.md", "timeout=250")
+    program = """
+import asyncio, zmq, zmq.asyncio
+
+async def main():
+    with zmq.asyncio.Context() as context, context.socket(zmq.PAIR) as socket:
+        socket.bind("inproc://end")
+        print(await greet(socket))
+        with context.socket(zmq.PAIR) as peer:
+            peer.connect("inproc://end")
+            receiving = asyncio.ensure_future(receive_or_beat(socket))
+            await asyncio.sleep(0.05)
+            await peer.send_multipart([b"late", b"message"])
+            print(await receiving)
+
+asyncio.run(main())
+"""
+    output = run_script("".join([*functions, program]).replace("timeout(1)", "timeout(0.01)"))
+    assert re.fullmatch(r"nobody there\n(still here\n)+\[b'late', b'message'\]\n", output)
 
 
 def test_logging_over_sockets():

@@ -601,6 +601,9 @@ def test_names_are_shown_on_one_line_and_without_escapes(
     [
         ("request_reply", "goodbye"),
         ("publish_subscribe", "everybody got what they asked for, in order"),
+        ("asyncio_server", "everything that was taken was answered"),
+        ("asyncio_fan_out", "20 subscribers got 3900 messages, none missing"),
+        ("asyncio_workers", "60 jobs done, each once"),
         ("curve", "the connection was encrypted, and the stranger stayed outside"),
     ],
 )
