@@ -103,3 +103,14 @@ asyncio.run(main())
 def test_logging_over_sockets():
     program = one_with("logging.md", 'root_topic="server"').replace(":5555", ":*")
     assert run_script(program) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        ("timeout=10", "nothing came\n"),
+        ("async for message", "b'0'\nb'1'\nb'2'\n"),
+    ],
+)
+def test_what_goes_beyond_pyzmq(text, output):
+    assert run_script(one_with("beyond-pyzmq.md", text)) == output
