@@ -12,10 +12,13 @@ import threading
 import warnings
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import zmq
 import zmq.asyncio
 import zmq.auth
+from support import run_script
 from zmq.auth.asyncio import AsyncioAuthenticator
 from zmq.auth.base import Authenticator
 from zmq.auth.certs import InsecureKeyFileWarning
@@ -108,6 +111,29 @@ def test_malformed_requests_are_logged_without_credentials(rules, caplog, frames
         logging.ERROR
     ]
     assert "secret" not in caplog.text
+
+
+PROPER_FRAMES = [*request(b"PLAIN", b"user", b"right"), b"NULL", b"CURVE", KEY, b"GSSAPI", b"\xff"]
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    frames=st.lists(st.sampled_from(PROPER_FRAMES) | st.binary(max_size=40), min_size=1)
+    | st.permutations(PROPER_FRAMES)
+)
+def test_whatever_is_asked_is_answered(rules, frames):
+    rules.configure_plain(passwords={"user": "right"})
+    version, _, code, _, user_id, _ = ask(rules, *frames)
+    assert version == b"1.0"
+    assert code in (b"200", b"400")
+    if code == b"200":
+        # Nobody but who knows the password, or comes in a way that was not forbidden.
+        assert frames[0] == b"1.0"
+        assert frames[5] in (b"NULL", b"GSSAPI") or frames[5:] == [b"PLAIN", b"user", b"right"]
+    else:
+        assert user_id == b""
 
 
 def test_nobody_can_use_a_mechanism_that_is_not_configured(rules):
@@ -373,6 +399,25 @@ def test_authenticator_starts_and_stops_again_and_again(context):
         assert authenticator.zap_socket is None
     authenticator.stop()  # once more does no harm
     context.term()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_child_can_leave_the_block_of_its_parent_and_start_its_own():
+    program = """
+        import os, sys
+        import zmq
+        from zmq.auth.thread import ThreadAuthenticator
+
+        with zmq.Context() as context, ThreadAuthenticator(context) as authenticator:
+            child = os.fork()
+            if child == 0:
+                authenticator.stop()
+                with zmq.Context() as own, ThreadAuthenticator(own) as other:
+                    os._exit(not other.is_alive())
+            _, status = os.waitpid(child, 0)
+            print(os.waitstatus_to_exitcode(status), authenticator.is_alive())
+    """
+    assert run_script(program, warnings="ignore") == "0 True\n"
 
 
 def test_another_authenticator_can_take_over_at_once(context):

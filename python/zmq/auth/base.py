@@ -32,6 +32,10 @@ _REQUEST_FRAMES = 6
 
 _CURVE_KEY_BYTES = 32
 
+#: How the socket ends without :meth:`Authenticator.stop`: with its context, closed by somebody, or
+#: because this process is a fork of the one that it belongs to.
+_ENDS = (zmq.ETERM, Errno.ENOTSOCK)
+
 _Self = TypeVar("_Self", bound="Authenticator")
 
 #: Status code, status text, user id.
@@ -149,7 +153,7 @@ class Authenticator:
             # By close() alone the endpoint would become free some time later.
             socket.unbind(_ZAP_ENDPOINT)
         except zmq.ZMQError as error:
-            if error.errno not in (errno.ENOENT, zmq.ETERM):  # unbound already
+            if error.errno != errno.ENOENT and error.errno not in _ENDS:  # unbound already
                 raise
         try:
             self._send_away()
@@ -164,8 +168,8 @@ class Authenticator:
         except zmq.Again:
             return
         except zmq.ZMQError as error:
-            # The context is terminated: nobody waits any more.
-            if error.errno != zmq.ETERM:
+            # Nobody waits any more.
+            if error.errno not in _ENDS:
                 raise
 
     def _send_away(self) -> None:
