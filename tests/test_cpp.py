@@ -483,6 +483,43 @@ def test_terminating_ends_a_wait_in_cpp(casters: ModuleType) -> None:
     ending.join()
 
 
+# -- what C++ owns -------------------------------------------------------------------------------
+
+
+def test_shadows_of_what_cpp_owns_end_nothing(casters: ModuleType) -> None:
+    owner = casters.Owner()
+    context = owner.context()
+    assert type(context) is zmq.Context
+    peer = context.socket(zmq.PAIR)
+    with peer:
+        peer.connect("inproc://owner")
+        socket = owner.socket()
+        socket.send(b"from the shadow")
+        assert peer.recv() == b"from the shadow"
+        del socket
+        del context
+        owner.send("from C++")
+        assert peer.recv() == b"from C++"
+        again = owner.socket()
+        peer.send(b"to the second shadow")
+        assert again.recv() == b"to the second shadow"
+        del again
+    owner.end()
+
+
+def test_end_of_a_context_of_cpp_ends_what_python_does_in_it(casters: ModuleType) -> None:
+    owner = casters.Owner()
+    socket = owner.context().socket(zmq.PULL)
+    socket.bind("inproc://waiting")
+    ending = threading.Thread(target=owner.end)
+    waiting = when_parked(ending.start)
+    with socket, pytest.raises(zmq.ContextTerminated):
+        socket.recv()
+    # Now that the socket is closed, C++ goes on.
+    waiting.join()
+    ending.join()
+
+
 @pytest.fixture
 def raising_signal() -> Iterator[None]:
     def stop(*_: object) -> None:

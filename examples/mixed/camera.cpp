@@ -178,7 +178,7 @@ private:
 
 }  // namespace
 
-PYBIND11_MODULE(camera, module)
+PYBIND11_MODULE(camera, module, py::mod_gil_not_used())
 {
     cppyzmq::import();
     const auto released = py::call_guard<py::gil_scoped_release>();

@@ -94,6 +94,25 @@ std::unique_ptr<Worker> send_numbers_with_use(cppyzmq::shared_socket shared, int
     });
 }
 
+// What a C++ program has that embeds Python, and lends to it.
+class Owner {
+public:
+    Owner() : socket_(context_, zmq::socket_type::pair) { socket_.bind("inproc://owner"); }
+
+    py::object context() { return cppyzmq::shadow(context_); }
+    zmq::socket_ref socket() { return socket_; }
+    void send(const std::string& text) { socket_.send(zmq::buffer(text), zmq::send_flags::none); }
+    void end()
+    {
+        socket_.close();
+        context_.close();
+    }
+
+private:
+    zmq::context_t context_;
+    zmq::socket_t socket_;
+};
+
 double nanoseconds_of(void (*call)(zmq::socket_ref, zmq::socket_ref), zmq::socket_ref one,
                       zmq::socket_ref other, int rounds)
 {
@@ -107,7 +126,7 @@ double nanoseconds_of(void (*call)(zmq::socket_ref, zmq::socket_ref), zmq::socke
 
 }  // namespace
 
-PYBIND11_MODULE(casters, module)
+PYBIND11_MODULE(casters, module, py::mod_gil_not_used())
 {
     cppyzmq::import();
 
@@ -189,6 +208,13 @@ PYBIND11_MODULE(casters, module)
             return message;
         },
         py::call_guard<py::gil_scoped_release>());
+
+    py::class_<Owner>(module, "Owner")
+        .def(py::init<>())
+        .def("context", &Owner::context)
+        .def("socket", &Owner::socket)
+        .def("send", &Owner::send)
+        .def("end", &Owner::end, py::call_guard<py::gil_scoped_release>());
 
     // -- forwarding
     module.def("file_of_zmq_send", [] {

@@ -35,5 +35,9 @@ PyMODINIT_FUNC INIT(NAME)()
         return nullptr;
     }
 #endif
-    return PyModule_Create(&definition);
+    PyObject* module = PyModule_Create(&definition);
+#ifdef Py_GIL_DISABLED
+    PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
+    return module;
 }
