@@ -36,41 +36,42 @@ zmq::message_t& as_message(zmq_msg_t* message)
     return *reinterpret_cast<zmq::message_t*>(message);
 }
 
-// The address in `underlying`, for objects of other packages; null where there is
-// none. Zero, once closed, is `closed`.
-void* underlying_of(PyObject* object, bool& closed)
-{
-    const py::object value =
-        py::reinterpret_steal<py::object>(PyObject_GetAttrString(object, "underlying"));
-    if (!value || PyLong_Check(value.ptr()) == 0) {
-        PyErr_Clear();  // not a socket, which is an answer
-        return nullptr;
-    }
-    void* handle = PyLong_AsVoidPtr(value.ptr());
-    if (PyErr_Occurred() != nullptr) {
-        PyErr_Clear();
-        return nullptr;
-    }
-    closed = handle == nullptr;
-    return handle;
-}
-
+// What a raise_... function leaves to say.
 Answer refuse(PyObject*)
 {
     return Answer::raised;
+}
+
+// The address in `underlying`, of an object of another package: null once it is closed.
+Answer address_of(PyObject* object, void** handle)
+{
+    const py::object value =
+        py::reinterpret_steal<py::object>(PyObject_GetAttrString(object, "underlying"));
+    if (!value) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) {
+            return Answer::raised;
+        }
+        PyErr_Clear();  // nothing of the kind: an answer
+        return Answer::wrong_type;
+    }
+    if (PyLong_Check(value.ptr()) == 0) {
+        return Answer::wrong_type;
+    }
+    *handle = PyLong_AsVoidPtr(value.ptr());
+    return PyErr_Occurred() == nullptr ? Answer::done : Answer::raised;
 }
 
 // A socket of another package, pyzmq's for one, with an address in `underlying`: good
 // where it is of our libzmq.
 Answer foreign_socket(PyObject* object, std::shared_ptr<State>& state)
 {
-    bool closed = false;
-    void* handle = underlying_of(object, closed);
-    if (closed) {
-        return refuse(raise_closed_socket());
+    void* handle = nullptr;
+    const Answer answer = address_of(object, &handle);
+    if (answer != Answer::done) {
+        return answer;
     }
     if (handle == nullptr) {
-        return Answer::wrong_type;
+        return refuse(raise_closed_socket());
     }
     const std::string file = file_of_socket(handle);
     if (file.empty()) {
@@ -137,13 +138,15 @@ Answer context_handle(PyObject* object, void** handle)
             return Answer::raised;
         }
     }
-    bool closed = false;
-    *handle = underlying_of(object, closed);
-    if (closed) {
+    const Answer answer = address_of(object, handle);
+    if (answer != Answer::done) {
+        return answer;
+    }
+    if (*handle == nullptr) {
         return refuse(raise_closed_context());
     }
     // Sockets have an address too.
-    if (*handle == nullptr || !file_of_socket(*handle).empty()) {
+    if (!file_of_socket(*handle).empty()) {
         return Answer::wrong_type;
     }
     // Nothing in a context says which libzmq it is of.
