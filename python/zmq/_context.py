@@ -31,6 +31,9 @@ __all__ = ["Context", "SyncContext"]
 
 _instance_lock = allocate_lock()
 
+#: None once the interpreter takes this module apart, which may be before the last context goes.
+_process_id: Callable[[], int] | None = os.getpid
+
 
 def _renew_instance_lock() -> None:
     # A thread that is not in this process any more may have held it.
@@ -108,7 +111,9 @@ class Context(_core.Context, Generic[SocketT_co]):
     def __del__(self) -> None:
         # _process is missing when __init__ has failed. The native part is what terminates: here
         # it could wait for sockets that are collected together with the context, but later.
-        if self._shadow or self._process != os.getpid() or sys.is_finalizing():
+        if _process_id is None or self._shadow or self._process != _process_id():
+            return
+        if sys.is_finalizing():
             return
         if not self.closed:
             warnings.warn(f"Unclosed context {self!r}", ResourceWarning, stacklevel=2, source=self)

@@ -106,7 +106,7 @@ class Socket:
         context: Context | None = None,
         socket_type: int = 0,
         *,
-        shadow: int = 0,
+        shadow: int | Socket = 0,
         copy_threshold: int | None = None,
     ) -> None: ...
     copy_threshold: int

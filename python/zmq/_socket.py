@@ -58,6 +58,9 @@ _TRANSPORTS_WITHOUT_PORTS = ("inproc://", "ipc://", "tipc://", "vmci://")
 #: The first part of a monitor's message: the event in 16 bits, its value in 32.
 _MONITOR_EVENT_BYTES = 6
 
+#: None once the interpreter takes this module apart, which may be before the last socket goes.
+_process_id: Callable[[], int] | None = os.getpid
+
 #: Monitors that are named here never share a name: libzmq may not be done with the last one.
 _monitor_numbers = count(1)
 
@@ -217,20 +220,22 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             if shadow.closed:
                 raise ZMQError(ENOTSOCK, f"cannot shadow {shadow!r}: it is closed")
             context = context or shadow.context
-            address = shadow.underlying
+            shadowed: _core.Socket | int = shadow
         else:
-            address = address_of(shadow)
-        if not address:
+            shadowed = address_of(shadow)
+        if shadowed == 0:
             if context is None:
                 raise TypeError("context must be specified")
             if socket_type == -1:
                 raise TypeError("socket_type must be specified")
-        super().__init__(context, index(socket_type), shadow=address, copy_threshold=copy_threshold)
-        if address:
+        super().__init__(
+            context, index(socket_type), shadow=shadowed, copy_threshold=copy_threshold
+        )
+        if shadowed != 0:
             socket_type = _core.Socket.get(self, TYPE)
         # A number, where libzmq has a type that this package does not know.
         self.type = _SOCKET_TYPES.get(socket_type, socket_type)  # type: ignore[arg-type]
-        if address:
+        if shadowed != 0:
             self._shadow = True
             self._shadow_obj = shadow
             return
@@ -249,7 +254,9 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
 
     def __del__(self) -> None:
         # _process is missing when __init__ has failed.
-        if self._shadow or not self._warn_unclosed or self._process != os.getpid():
+        if _process_id is None or self._shadow or not self._warn_unclosed:
+            return
+        if self._process != _process_id():
             return
         if not self.closed:
             try:

@@ -78,9 +78,23 @@ inline int traverse_attributes(PyObject* object, visitproc visit, void* arg)
     return traverse_instance(object, traverse_attributes, visit, arg);
 }
 
+// Weak references first: what the C++ object lets go of may run Python, which would
+// find this object through them, and without the GIL revive it.
+inline void dealloc_instance(PyObject* self)
+{
+    if (PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_HAVE_GC) != 0) {
+        PyObject_GC_UnTrack(self);
+    }
+    if (reinterpret_cast<py::detail::instance*>(self)->weakrefs != nullptr) {
+        PyObject_ClearWeakRefs(self);
+    }
+    py::detail::pybind11_object_dealloc(self);
+}
+
 template <class Object, void (*fill)(Object&, const py::args&, const py::kwargs&)>
 void set_up_instance(PyHeapTypeObject* type)
 {
+    type->ht_type.tp_dealloc = dealloc_instance;
     type->ht_type.tp_new = new_instance<Object>;
     type->ht_type.tp_init = init_instance<Object, fill>;
     if (type->ht_type.tp_traverse != nullptr) {

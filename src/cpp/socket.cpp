@@ -211,6 +211,17 @@ void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywo
         throw py::error_already_set();
     }
     const auto context = py::reinterpret_borrow<py::object>(context_given);
+    if (shadow_given != nullptr && is_socket(shadow_given)) {
+        // Not by its address, which may be free by now.
+        const Socket* shadowed = socket_of(shadow_given);
+        if (shadowed == nullptr) {
+            throw py::error_already_set();
+        }
+        self.type = shadowed->type;
+        self.state = shadowed->state;
+        self.context = context;
+        return;
+    }
     void* shadow = shadow_given != nullptr ? PyLong_AsVoidPtr(shadow_given) : nullptr;
     if (PyErr_Occurred() != nullptr) {
         throw py::error_already_set();
