@@ -345,8 +345,9 @@ def test_instance_can_be_taken_away(instance: zmq.Context, monkeypatch: Any) -> 
 def test_child_process_has_an_instance_of_its_own() -> None:
     run_script(
         """
-        import os, zmq
+        import os, warnings, zmq
 
+        warnings.filterwarnings("ignore", ".*use of fork", DeprecationWarning)
         instance = zmq.Context.instance()
         socket = instance.socket(zmq.PUSH)
         child = os.fork()
