@@ -14,10 +14,11 @@ import pytest
 
 import zmq
 import zmq.asyncio
-from support import TRANSPORTS, when_parked
+from support import TRANSPORTS, unless_required, when_parked
 
 pytestmark = pytest.mark.skipif(
-    not zmq.DRAFT_API, reason="libzmq has no draft sockets (CPPYZMQ_DRAFTS=ON)"
+    unless_required("drafts", not zmq.DRAFT_API),
+    reason="libzmq has no draft sockets (CPPYZMQ_DRAFTS=ON)",
 )
 
 MakePair = Callable[..., tuple[zmq.Socket, zmq.Socket]]
