@@ -138,7 +138,6 @@ Round::Look Round::look(Wake* wake, Gil gil)
         const Entered entered(*item.state, gil);
         if (!entered) {
             refused_ = item.state.get();
-            item.linked = false;  // close() took the list apart
             return Look::failed;
         }
         int events = item.state->events();

@@ -182,7 +182,6 @@ bool WatchedSet::look_at(Entry& entry, Wake* wake)
     const Entered entered(*entry.state, Gil::released, &entry.waiter);
     if (!entered) {
         refused_ = entry.state.get();
-        entry.linked = false;  // close() took the list apart
         return false;
     }
     int events = entry.state->events();
