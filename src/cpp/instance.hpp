@@ -57,12 +57,12 @@ int init_instance(PyObject* self, PyObject* arguments, PyObject* keywords)
     }
 }
 
-// pybind11's traverse visits the __dict__. Since Python 3.11 so does that of a class
-// derived in Python, before it calls ours; visited twice, it looks as if somebody
-// outside had it, and a cycle through it is never collected.
+// pybind11's traverse visits the __dict__. In Python 3.11, and only there, so does
+// that of a class derived in Python, before it calls ours; visited twice, it looks
+// as if somebody outside had it, and a cycle through it is never collected.
 inline int traverse_instance(PyObject* object, traverseproc own, visitproc visit, void* arg)
 {
-#if PY_VERSION_HEX >= 0x030B0000
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
     if (Py_TYPE(object)->tp_traverse != own) {
         Py_VISIT(Py_TYPE(object));
         return 0;
