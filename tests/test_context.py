@@ -169,6 +169,21 @@ def test_context_does_not_keep_its_sockets_alive() -> None:
     context.term()
 
 
+@pytest.mark.parametrize("kind", ["Context", "Socket", "Poller"])
+@pytest.mark.parametrize("derived", [False, True])
+def test_what_refers_to_itself_is_collected(context: zmq.Context, kind: str, derived: bool) -> None:
+    base: Any = getattr(zmq, kind)
+    cls: Any = type(kind, (base,), {}) if derived else base
+    made = cls(context, zmq.PAIR) if kind == "Socket" else cls()
+    made.__dict__["itself"] = made
+    if kind != "Poller":
+        made.term() if kind == "Context" else made.close()
+    alive = weakref.ref(made)
+    del made
+    gc.collect()
+    assert alive() is None
+
+
 def test_threads_may_terminate_a_context_together() -> None:
     context = zmq.Context()
     socket = context.socket(zmq.PAIR)
