@@ -619,3 +619,27 @@ def test_echo_between_two_streams(loop: Loop, streams: Any) -> None:
         await inbox.wait_for(1000)
 
     loop.run(main)
+
+
+@pytest.mark.parametrize("wait_first", [True, False])
+def test_a_loop_that_closes_everything_closes_the_sockets(
+    context: zmq.Context, wait_first: bool
+) -> None:
+    asyncio_loop = asyncio.new_event_loop()
+    streams = []
+
+    async def use() -> IOLoop:
+        for _ in range(2):
+            socket = context.socket(zmq.PULL)
+            socket.bind("tcp://127.0.0.1:*")
+            streams.append(ZMQStream(socket))
+            streams[-1].on_recv(print)
+        if wait_first:
+            await asyncio.sleep(0)
+        return IOLoop.current()
+
+    io_loop = asyncio_loop.run_until_complete(use())
+    streams[0].close()
+    io_loop.close(all_fds=True)
+    assert all(stream.closed() for stream in streams)
+    context.term()

@@ -7,15 +7,17 @@ directory of script/bootstrap: nothing is compiled again.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 import venv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,9 @@ BUILD = ROOT / "build" / "downstream"
 
 #: What a program says when something went wrong, though it went on.
 COMPLAINTS = ("Traceback", "Exception ignored", "was never", "Unclosed", "Assertion failed")
+
+#: How long the processes of a program may take to end after it.
+LONGEST_END_S = 20
 
 #: Says which package `zmq` is, and fails if pyzmq is still there.
 WHICH_ZMQ = """\
@@ -57,7 +62,7 @@ def pip(*arguments: str | Path) -> str:
     return call(sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, seconds=240)
 
 
-@contextmanager
+@contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Keep the other processes of a parallel run waiting."""
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -95,7 +100,28 @@ class Environment:
         told = f"status {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         assert ended.returncode == 0, told
         assert not any(complaint in ended.stderr for complaint in COMPLAINTS), told
+        assert not self.end_processes(), f"processes were left\n{told}"
         return ended.stdout.splitlines()
+
+    def end_processes(self) -> list[int]:
+        """Wait for the processes that the program has started; give those that had to be killed."""
+        end = time.monotonic() + LONGEST_END_S
+        while (left := self.processes()) and time.monotonic() < end:
+            time.sleep(0.1)
+        for process in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        return left
+
+    def processes(self) -> list[int]:
+        """Give the processes that run this environment's interpreter, where the system tells."""
+        found = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            # It may have ended meanwhile.
+            with contextlib.suppress(OSError):
+                if file.read_bytes().split(b"\0")[0] == os.fsencode(self.python):
+                    found.append(int(file.parent.name))
+        return found
 
     def variables(self) -> dict[str, str]:
         """Give the variables of a process in this environment."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import pickle
 import warnings
+import weakref
 from asyncio import _get_running_loop as get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tornado.ioloop import IOLoop
@@ -36,6 +38,10 @@ _POLLIN = int(POLLIN)
 _POLLOUT = int(POLLOUT)
 
 
+#: Those that tell the streams of a loop apart.
+_numbers = count(1)
+
+
 class _Queued:
     """A message to be sent."""
 
@@ -52,6 +58,47 @@ class _Queued:
         #: What libzmq gets, and what sending it returns, once it has had to wait.
         self.frames: list[_core.Frame] | None = None
         self.result: Any = None
+
+
+class _Listed:
+    """What stands for a stream among tornado's handlers, so that the loop can close its socket.
+
+    The loop has nothing to watch here. But programs end with ``loop.close(all_fds=True)``, and
+    with a context that waits for its sockets.
+
+    Parameters
+    ----------
+    stream
+        The stream, which it does not keep alive.
+    """
+
+    def __init__(self, stream: ZMQStream) -> None:
+        #: No descriptor has such a number.
+        self._number = -next(_numbers)
+        self._stream = weakref.ref(stream, self._stream_was_dropped)
+        self._io_loop = stream.io_loop
+        self._io_loop.add_handler(self, self._never, 0)
+
+    def fileno(self) -> int:
+        """Give what the loop knows it by."""
+        return self._number
+
+    def close(self) -> None:
+        """Close the socket: the loop is being closed with everything."""
+        stream = self._stream()
+        if stream is not None and not stream._ended:
+            stream._unhook()
+            stream.socket.close()
+
+    def remove(self) -> None:
+        """Leave the loop."""
+        self._io_loop.remove_handler(self)
+
+    def _stream_was_dropped(self, _reference: object) -> None:
+        self.remove()
+
+    def _never(self, *_arguments: object) -> None:
+        raise AssertionError("the loop watches no descriptor for this")
 
 
 class ZMQStream:
@@ -119,6 +166,7 @@ class ZMQStream:
         self._close_callback: Callable[[], Any] | None = None
         #: Those of coroutine functions, while they run.
         self._running: set[asyncio.Future[Any]] = set()
+        self._listed = _Listed(self)
         # Methods of the socket that programs call here.
         self.bind = socket.bind
         self.bind_to_random_port = socket.bind_to_random_port
@@ -449,6 +497,7 @@ class ZMQStream:
         if self._ended:
             return
         self._unhook()
+        self._listed.remove()
         try:
             self.socket.close(linger)
         finally:
