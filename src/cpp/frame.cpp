@@ -20,6 +20,7 @@ PyTypeObject* frame_type = nullptr;
 
 namespace {
 
+#if !CPPYZMQ_DRAFTS
 PyObject* no_drafts(const char* sockets)
 {
     PyErr_Format(PyExc_RuntimeError,
@@ -31,6 +32,7 @@ PyObject* no_drafts(const char* sockets)
 
 constexpr const char* client_server = "CLIENT-SERVER";
 constexpr const char* radio_dish = "RADIO-DISH";
+#endif
 
 Frame* self_of(PyObject* self)
 {
