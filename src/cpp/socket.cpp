@@ -114,6 +114,28 @@ std::string endpoint_of(const py::object& address)
 
 using EndpointCall = int (*)(void*, const char*);
 
+// zmq_bind, with LINGER 0 meanwhile. Accepted connections end with the linger time of
+// the moment of binding, whatever is set or given to close() later: with -1, one that
+// is lost while much is queued for it keeps zmq_ctx_term waiting for ever, though what
+// is queued for a lost peer that had connected to us can go nowhere.
+int bind_without_linger(void* handle, const char* endpoint)
+{
+    int linger = -1;
+    std::size_t size = sizeof linger;
+    const bool known = zmq_getsockopt(handle, ZMQ_LINGER, &linger, &size) == 0;
+    const int none = 0;
+    if (known) {
+        zmq_setsockopt(handle, ZMQ_LINGER, &none, sizeof none);
+    }
+    const int result = zmq_bind(handle, endpoint);
+    if (known) {
+        const int error = errno;
+        zmq_setsockopt(handle, ZMQ_LINGER, &linger, sizeof linger);
+        errno = error;
+    }
+    return result;
+}
+
 template <EndpointCall call>
 void with_endpoint(Socket& self, const py::object& address)
 {
@@ -490,7 +512,8 @@ void register_socket(py::module_& module)
     py::class_<Socket> type(module, "Socket", py::dynamic_attr(), plain_metaclass(),
                             py::custom_type_setup(set_up_type), socket_doc);
     socket_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-    type.def("bind", &with_endpoint<zmq_bind>, py::arg("addr"), R"doc(bind($record, self, addr)
+    type.def("bind", &with_endpoint<bind_without_linger>, py::arg("addr"),
+             R"doc(bind($record, self, addr)
 --
 
 Accept connections on an endpoint (zmq_bind(3)).

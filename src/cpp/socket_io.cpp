@@ -131,7 +131,7 @@ int send_copy(State& state, const void* data, std::size_t size, int flags)
     }
     const int result = zmq_send(state.handle(), data, size, flags_for(state, flags));
     if (result >= 0) {
-        state.mid_send = (flags & ZMQ_SNDMORE) != 0;
+        state.part_sent((flags & ZMQ_SNDMORE) != 0);
     }
     return result;
 }
@@ -145,7 +145,7 @@ int send_part(State& state, zmq::message_t& part, int flags)
     }
     const int result = zmq_msg_send(part.handle(), state.handle(), flags_for(state, flags));
     if (result >= 0) {
-        state.mid_send = (flags & ZMQ_SNDMORE) != 0;
+        state.part_sent((flags & ZMQ_SNDMORE) != 0);
     }
     return result;
 }

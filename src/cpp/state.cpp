@@ -376,6 +376,16 @@ void State::notify(const Waiter* self)
     errno = error;
 }
 
+// Whether what libzmq has begun to write to a peer may be a message of several parts.
+bool State::sends_parts() const
+{
+    int type = -1;
+    std::size_t size = sizeof type;
+    // REQ and REP put the envelope before what is sent.
+    return sent_parts_ || (zmq_getsockopt(handle_, ZMQ_TYPE, &type, &size) == 0 &&
+                           (type == ZMQ_REQ || type == ZMQ_REP));
+}
+
 bool State::close(const int* linger, Gil gil)
 {
     if (closing_.exchange(true)) {
@@ -394,6 +404,17 @@ bool State::close(const int* linger, Gil gil)
     returned.clear();
     if (linger != nullptr) {
         zmq_setsockopt(handle_, ZMQ_LINGER, linger, sizeof *linger);
+    }
+    // While libzmq drops a message that is written in part, it must not lose the peer:
+    // that would end the process ("Resource temporarily unavailable", session_base.cpp).
+    // Peers are often closed together; a moment later they are gone already, which is
+    // harmless. Nobody waits for it but zmq_ctx_term, and only where much is unsent.
+    constexpr int moment_ms = 10;
+    int current = -1;
+    std::size_t size = sizeof current;
+    if (zmq_getsockopt(handle_, ZMQ_LINGER, &current, &size) == 0 && current >= 0 &&
+        current < moment_ms && sends_parts()) {
+        zmq_setsockopt(handle_, ZMQ_LINGER, &moment_ms, sizeof moment_ms);
     }
     zmq_close(handle_);
     const std::shared_ptr<Monitor> ending = std::move(monitor);

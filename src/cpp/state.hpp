@@ -204,6 +204,13 @@ public:
     // out without DONTWAIT: libzmq never waits in the middle of a message, and a
     // refused later part would tear it.
     bool mid_send = false;
+    void part_sent(bool more)
+    {
+        mid_send = more;
+        if (more) {
+            sent_parts_ = true;
+        }
+    }
     // Inside only: null where the socket is not monitored.
     std::shared_ptr<Monitor> monitor;
     // It has had an inproc endpoint: its peers may be threads of this process.
@@ -216,6 +223,7 @@ private:
     bool enter_contended(Gil gil);
     bool takes_turns() const;
     bool may_send_over_returned();
+    bool sends_parts() const;
     bool acquire(bool closer, Gil gil);
     void notify(const Waiter* self);
     static std::shared_ptr<State> registered(std::shared_ptr<State> state);
@@ -227,6 +235,7 @@ private:
     std::atomic<bool> ended_with_context_{false};
     std::atomic<std::uint32_t> operations_{0};
     Waiter* waiters_ = nullptr;
+    bool sent_parts_ = false;  // ever: part_sent()
     void* const handle_;
     int fd_ = -1;
     void* poller_ = nullptr;  // libzmq's, that only has the descriptor signalled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -248,3 +249,27 @@ def proxies_end(seed: int) -> None:
 
 def test_proxy_ends_with_its_sockets() -> None:
     run_function(proxies_end, 4, seconds=SECONDS)
+
+
+def end_both_while_much_is_unsent(parts: int, seed: int) -> None:
+    """A sender whose queue is full, and its receiver, end at almost the same moment."""
+    chance = random.Random(seed)
+    message = [bytes(2000)] * parts
+    for number in range(400 * FACTOR):
+        context = zmq.Context()
+        sender, receiver = context.socket(zmq.PUSH), context.socket(zmq.PULL)
+        receiver.connect(sender.bind("tcp://127.0.0.1:*").addr)
+        wait_at_random(chance, lambda: time.sleep(chance.random() * 3e-3))
+        with contextlib.suppress(zmq.Again):
+            while True:
+                sender.send_multipart(message, zmq.NOBLOCK)
+        if number % 4:
+            for socket in (receiver, sender) if number % 4 < 3 else (sender, receiver):
+                socket.close(linger=0)
+                wait_at_random(chance, lambda: None)
+        context.destroy(linger=0)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_peers_may_end_together_while_much_is_unsent(parts: int) -> None:
+    run_function(end_both_while_much_is_unsent, parts, 5, seconds=SECONDS)
