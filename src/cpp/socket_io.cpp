@@ -207,6 +207,7 @@ bool run(State& state, int events, int timeout_option, const long* given_ms, boo
         const long timeout_ms = !may_wait             ? 0
                                 : given_ms != nullptr ? *given_ms
                                                       : timeout_of(state, timeout_option);
+        errno = error;
         return finish_waiting(state, entered, events, timeout_ms, attempt);
     }
     entered.leave();

@@ -262,6 +262,11 @@ public:
             state_.leave(self_);
         }
     }
+    void leave(const Waiter* self)
+    {
+        self_ = self;
+        leave();
+    }
 
 private:
     State& state_;

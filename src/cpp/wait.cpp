@@ -28,7 +28,15 @@ constexpr long longest_ms = INT_MAX;
 bool is_main_thread()
 {
 #ifdef __linux__
-    return syscall(SYS_gettid) == getpid();
+    // Asked once for each thread, and again in a child: whoever forks becomes the main thread.
+    thread_local unsigned asked_in = 0;
+    thread_local int answer = -1;
+    const unsigned generation = process_generation.load(std::memory_order_relaxed);
+    if (answer < 0 || asked_in != generation) {
+        asked_in = generation;
+        answer = syscall(SYS_gettid) == getpid() ? 1 : 0;
+    }
+    return answer == 1;
 #else
     return pthread_main_np() != 0;
 #endif
@@ -77,40 +85,47 @@ bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline)
 namespace {
 
 // The part of a wait without the GIL: until the attempt has an answer, the time is
-// up, or it has to be looked for signals (`raised`, though nothing is yet).
+// up, or it has to be looked for signals (`raised`, though nothing is yet). `tried`:
+// inside the socket already, where the attempt has just said EAGAIN; it is left.
 Waited wait_without_gil(State& state, Wake& wake, int events, const Deadline& deadline,
-                        Attempt attempt)
+                        Attempt attempt, Entered* tried)
 {
     Waiter waiter{&wake, events, nullptr};
     bool linked = false;
     for (;;) {
-        Entered inside(state, Gil::released, &waiter);
-        if (!inside) {
-            if (linked) {
-                state.await_closed();
-            }
-            errno = ENOTSOCK;
-            return Waited::failed;
-        }
-        // A DONTWAIT send may skip the commands that would let it succeed, and the
-        // descriptor then stays readable: EVENTS processes them.
-        const bool processed = (events & ZMQ_POLLOUT) == 0 || state.events() >= 0;
-        const int result = processed ? attempt() : -1;
-        const bool again = result < 0 && errno == EAGAIN && !deadline.passed();
-        if (!again) {
-            if (linked) {
-                state.unlink(waiter);
-            }
-            if (result >= 0) {
-                return Waited::done;
-            }
-            return errno == EINTR ? Waited::raised : Waited::failed;
-        }
-        if (!linked) {
+        if (tried != nullptr) {
             state.link(waiter);
             linked = true;
+            tried->leave(&waiter);
+            tried = nullptr;
+        } else {
+            const Entered inside(state, Gil::released, &waiter);
+            if (!inside) {
+                if (linked) {
+                    state.await_closed();
+                }
+                errno = ENOTSOCK;
+                return Waited::failed;
+            }
+            // A DONTWAIT send may skip the commands that would let it succeed, and the
+            // descriptor then stays readable: EVENTS processes them.
+            const bool processed = (events & ZMQ_POLLOUT) == 0 || state.events() >= 0;
+            const int result = processed ? attempt() : -1;
+            const bool again = result < 0 && errno == EAGAIN && !deadline.passed();
+            if (!again) {
+                if (linked) {
+                    state.unlink(waiter);
+                }
+                if (result >= 0) {
+                    return Waited::done;
+                }
+                return errno == EINTR ? Waited::raised : Waited::failed;
+            }
+            if (!linked) {
+                state.link(waiter);
+                linked = true;
+            }
         }
-        inside.leave();
         pollfd items[] = {{state.fd(), POLLIN, 0}, {wake.descriptor(), POLLIN, 0}};
         const bool blind = state.fd() < 0;
         const bool inproc = state.inproc.load(std::memory_order_relaxed);
@@ -140,21 +155,27 @@ Waited wait_without_gil(State& state, Wake& wake, int events, const Deadline& de
 // GIL again. By then the waiter is unlinked.
 Waited wait_until_done(State& state, Entered& entered, int events, long timeout_ms, Attempt attempt)
 {
+    // A receive that found nothing has processed all commands; a send may not have.
+    Entered* tried = errno == EAGAIN && (events & ZMQ_POLLOUT) == 0 ? &entered : nullptr;
     const Deadline deadline(timeout_ms);
     const WakeLease wake;
-    entered.leave();
+    if (tried == nullptr) {
+        entered.leave();
+    }
     for (;;) {
-        if (PyErr_CheckSignals() != 0) {
+        // Not from inside the socket, which a handler may use.
+        if (tried == nullptr && PyErr_CheckSignals() != 0) {
             return Waited::raised;
         }
         PyThreadState* thread = PyEval_SaveThread();
-        const Waited outcome = wait_without_gil(state, *wake, events, deadline, attempt);
+        const Waited outcome = wait_without_gil(state, *wake, events, deadline, attempt, tried);
         const int error = errno;
         PyEval_RestoreThread(thread);
         errno = error;
         if (outcome != Waited::raised) {
             return outcome;
         }
+        tried = nullptr;
     }
 }
 
@@ -162,7 +183,7 @@ Waited wait_in_cpp(State& state, int events, long timeout_ms, Attempt attempt)
 {
     const WakeLease wake;
     const Waited outcome =
-        wait_without_gil(state, *wake, events, Deadline(timeout_ms, false), attempt);
+        wait_without_gil(state, *wake, events, Deadline(timeout_ms, false), attempt, nullptr);
     if (outcome != Waited::raised) {
         return outcome;
     }

@@ -61,7 +61,7 @@ private:
 
 // Repeats `attempt` until it says something else than EAGAIN, or the time is up.
 // To be called with the GIL, inside the socket, after an attempt said EAGAIN or
-// EINTR; leaves the socket, and returns with the GIL. `events` are those that let
+// EINTR (see errno); leaves the socket, and returns with the GIL. `events` are those that let
 // the attempt succeed (POLLIN, POLLOUT).
 Waited wait_until_done(State& state, Entered& entered, int events, long timeout_ms,
                        Attempt attempt);
