@@ -507,6 +507,24 @@ def test_shadows_of_what_cpp_owns_end_nothing(casters: ModuleType) -> None:
     owner.end()
 
 
+def test_context_of_cpp_may_be_where_a_terminated_one_was(casters: ModuleType) -> None:
+    terminated = []
+    addresses = set()
+    used_again = 0
+    for _ in range(20):
+        context = zmq.Context()
+        addresses.add(context.underlying)
+        context.term()
+        terminated.append(context)
+        owner = casters.Owner()
+        shadow = owner.context()
+        assert not shadow.closed
+        used_again += shadow.underlying in addresses
+        owner.end()
+    if not used_again:
+        pytest.skip("here, memory is not used again so soon")
+
+
 def test_end_of_a_context_of_cpp_ends_what_python_does_in_it(casters: ModuleType) -> None:
     owner = casters.Owner()
     socket = owner.context().socket(zmq.PULL)

@@ -33,7 +33,7 @@ int finalizing()
 using SharedState = std::shared_ptr<ContextState>;
 
 // All states by address, for shadows. A new context gets a new one, since libzmq
-// uses addresses again.
+// uses addresses again: also for a context of C++, of which we hear only by a shadow.
 class ContextTable {
 public:
     SharedState made(void* handle)
@@ -49,7 +49,8 @@ public:
             const std::lock_guard<std::mutex> guard(mutex_);
             const auto found = entries_.find(handle);
             if (found != entries_.end()) {
-                if (SharedState state = found->second.lock()) {
+                const SharedState state = found->second.lock();
+                if (state != nullptr && !state->terminated) {
                     return state;
                 }
             }
