@@ -216,6 +216,17 @@ void close_exit_gate()
     drain_released();
 }
 
+// Makes a reference one that every thread can give back. Without the GIL an object
+// counts those of its first thread apart, and what others give back of them is taken
+// into account only when that thread runs Python code again: it may be asleep.
+void count_as_shared([[maybe_unused]] PyObject* object)
+{
+#ifdef Py_GIL_DISABLED
+    _Py_atomic_add_ssize(&object->ob_ref_shared, Py_ssize_t{1} << _Py_REF_SHARED_SHIFT);
+    Py_DECREF(object);
+#endif
+}
+
 }  // namespace
 
 bool borrow(PyObject* data, SharedTracker tracker, zmq::message_t& part)
@@ -223,6 +234,7 @@ bool borrow(PyObject* data, SharedTracker tracker, zmq::message_t& part)
     start_late_drainer();
     if (PyBytes_CheckExact(data) != 0 && tracker == nullptr) {
         Py_INCREF(data);
+        count_as_shared(data);
         part.rebuild(PyBytes_AS_STRING(data), static_cast<std::size_t>(PyBytes_GET_SIZE(data)),
                      release_bytes, new Released{nullptr, data});
         return true;
@@ -231,6 +243,9 @@ bool borrow(PyObject* data, SharedTracker tracker, zmq::message_t& part)
     released->owner = nullptr;
     if (PyObject_GetBuffer(data, &released->view, PyBUF_ANY_CONTIGUOUS) != 0) {
         return false;
+    }
+    if (released->view.obj != nullptr) {
+        count_as_shared(released->view.obj);
     }
     if (tracker != nullptr) {
         tracker->add();
