@@ -287,9 +287,12 @@ def test_many_peers_are_served_by_threads(
     def work() -> None:
         with context.socket(zmq.REP) as worker:
             worker.connect("inproc://workers")
+            together.wait()
             while (question := worker.recv()) != b"end":
                 worker.send(question.upper())
             worker.send(b"")
+            # What is dealt to a worker that closes is lost.
+            together.wait()
 
     def ask(index: int) -> None:
         with context.socket(zmq.REQ) as requester:
@@ -302,7 +305,11 @@ def test_many_peers_are_served_by_threads(
     workers = [threading.Thread(target=work) for _ in range(3)]
     clients = [threading.Thread(target=ask, args=(index,)) for index in range(3)]
     proxy = threading.Thread(target=run_proxy, args=(router, dealer))
-    for thread in [*workers, proxy, *clients]:
+    together = threading.Barrier(len(workers) + 1)
+    for thread in [*workers, proxy]:
+        thread.start()
+    together.wait()
+    for thread in clients:
         thread.start()
     for thread in clients:
         thread.join()
@@ -311,6 +318,7 @@ def test_many_peers_are_served_by_threads(
         for _ in workers:
             ending.send_multipart([b"", b"end"])
             assert ending.recv_multipart() == [b"", b""]
+    together.wait()
     for thread in workers:
         thread.join()
     router.close()
