@@ -50,6 +50,8 @@ class Pipeline:
             text=True,
             start_new_session=True,
             env=os.environ | {"TMPDIR": str(temporary)} | environment,
+            # Whoever runs the tests in the background has told them to ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.lines: list[str] = []
 

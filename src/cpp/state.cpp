@@ -409,7 +409,7 @@ bool State::close(const int* linger, Gil gil)
     // that would end the process ("Resource temporarily unavailable", session_base.cpp).
     // Peers are often closed together; a moment later they are gone already, which is
     // harmless. Nobody waits for it but zmq_ctx_term, and only where much is unsent.
-    constexpr int moment_ms = 10;
+    constexpr int moment_ms = 50;
     int current = -1;
     std::size_t size = sizeof current;
     if (zmq_getsockopt(handle_, ZMQ_LINGER, &current, &size) == 0 && current >= 0 &&
