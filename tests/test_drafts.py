@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import re
 import select
 import socket as system_sockets
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ import pytest
 import zmq
 import zmq.asyncio
 from support import TRANSPORTS, unless_required, when_parked
+from zmq import _core
 
 pytestmark = pytest.mark.skipif(
     unless_required("drafts", not zmq.DRAFT_API),
@@ -255,6 +259,88 @@ def test_thread_safe_sockets_refuse_multipart(make_pair: MakePair, socket_type: 
 
 
 # -- waiting -------------------------------------------------------------------------------------
+
+
+def function_of_libzmq(name: str, *types: Any) -> Callable[..., Any]:
+    """Find a function that returns a pointer in the table that C++ gets."""
+    address_of = ctypes.pythonapi.PyCapsule_GetPointer
+    address_of.restype, address_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    listed = (Path(zmq.get_includes()[0]) / "cppyzmq" / "functions.inc").read_text()
+    names = re.findall(r"^CPPYZMQ_FUNCTION\([^,]+, (\w+),", listed, re.MULTILINE)
+    # Before the functions: six numbers, and two pointers.
+    table = address_of(_core.capi, b"zmq._core.capi")
+    places = ctypes.cast(table + 6 * 4 + 2 * 8, ctypes.POINTER(ctypes.c_void_p))
+    return ctypes.CFUNCTYPE(ctypes.c_void_p, *types)(places[names.index(name)])
+
+
+@pytest.fixture
+def blind_pair(context: zmq.Context) -> Iterator[Any]:
+    """A socket that somebody else made: here it has no descriptor, as all have elsewhere."""
+    make = function_of_libzmq("zmq_socket", ctypes.c_void_p, ctypes.c_int)
+    receiver = zmq.Socket.shadow(make(context.underlying, zmq.GATHER))
+    with receiver, context.socket(zmq.SCATTER) as sender:
+        with pytest.raises(zmq.ZMQError):
+            receiver.get(zmq.FD)
+        receiver.bind("inproc://blind")
+        sender.connect("inproc://blind")
+        yield receiver, sender
+
+
+def woken(wait: Callable[[], Any], wake: Callable[[], Any]) -> Any:
+    """Do something while a thread waits, which looks for no signals; give what it waited for."""
+    results: list[Any] = []
+    waiting = threading.Thread(target=lambda: results.append(wait()), daemon=True)
+    waiting.start()
+    assert waiting.native_id is not None
+    when_parked(wake, waiting.native_id).join()
+    waiting.join(PATIENCE_MS / 1000)
+    assert results, "it still waits"
+    return results[0]
+
+
+@OTHERS
+def test_poller_wakes_without_a_descriptor(
+    blind_pair: Any, context: zmq.Context, others: int
+) -> None:
+    receiver, sender = blind_pair
+    poller = zmq.Poller()
+    for _ in range(others):
+        poller.register(context.socket(zmq.PULL), zmq.POLLIN)
+    poller.register(receiver, zmq.POLLIN)
+    for text in (b"one", b"two"):
+        assert poller.poll(30) == []
+        ready = woken(poller.poll, lambda text=text: sender.send(text))
+        assert ready == [(receiver, zmq.POLLIN)]
+        assert receiver.recv() == text
+
+
+def test_receive_wakes_without_a_descriptor(blind_pair: Any) -> None:
+    receiver, sender = blind_pair
+    receiver.rcvtimeo = 30
+    with pytest.raises(zmq.Again):
+        receiver.recv()
+    receiver.rcvtimeo = -1
+    assert woken(receiver.recv, lambda: sender.send(b"late")) == b"late"
+
+
+def test_proxy_wakes_without_a_descriptor(blind_pair: Any, make_pair: MakePair) -> None:
+    receiver, sender = blind_pair
+    result, backend = make_pair(zmq.PULL, zmq.PUSH)
+
+    def run() -> int:
+        with pytest.raises(zmq.ZMQError) as ended:
+            zmq.proxy(receiver, backend)
+        return ended.value.errno
+
+    def send_and_end() -> None:
+        sender.send(b"late")
+        arrived.append(result.poll(PATIENCE_MS))
+        backend.close()
+
+    arrived: list[int] = []
+    assert woken(run, send_and_end) == zmq.ENOTSOCK
+    assert arrived == [zmq.POLLIN]
+    assert result.recv() == b"late"
 
 
 @pytest.mark.parametrize("socket_type", THREAD_SAFE)

@@ -199,15 +199,17 @@ void Round::look_at_descriptors()
 bool Round::sleep(Wake& wake, const Deadline& deadline)
 {
     system_.clear();
+    bool blind = false;
     for (const Item& item : items_) {
         if (item.state != nullptr) {
             system_.push_back({item.state->fd(), POLLIN, 0});
+            blind = blind || item.state->fd() < 0;
         } else {
             system_.push_back({item.descriptor, to_system(item.events), 0});
         }
     }
     system_.push_back({wake.descriptor(), POLLIN, 0});
-    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline);
+    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline, blind);
     if (system_.back().revents != 0) {
         wake.drain();
     }

@@ -272,12 +272,15 @@ bool WatchedSet::sleep(Wake& wake, const Deadline& deadline)
     system_.clear();
     system_.push_back({epoll_, POLLIN, 0});
     system_.push_back({wake.descriptor(), POLLIN, 0});
+    bool blind = false;
     for (const auto& entry : entries_) {
         if (entry->state == nullptr) {
             system_.push_back({entry->descriptor, to_system(entry->events), 0});
+        } else {
+            blind = blind || entry->descriptor < 0;
         }
     }
-    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline);
+    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline, blind);
     if (system_[1].revents != 0) {
         wake.drain();
     }

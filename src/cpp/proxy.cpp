@@ -375,11 +375,13 @@ int Proxy::can_go_on()
 bool Proxy::sleep(const Deadline& deadline)
 {
     system_.clear();
+    bool blind = false;
     for (const Side& side : sides_) {
         system_.push_back({side.state->fd(), POLLIN, 0});
+        blind = blind || side.state->fd() < 0;
     }
     system_.push_back({wake_->descriptor(), POLLIN, 0});
-    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline);
+    const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline, blind);
     if (system_.back().revents != 0) {
         wake_->drain();
     }

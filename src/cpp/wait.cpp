@@ -17,8 +17,8 @@ namespace cppyzmq {
 
 namespace {
 
-// A thread-safe socket has no descriptor to sleep on: look again this often.
-constexpr int no_descriptor_interval_ms = 10;
+// A thread-safe socket may have no descriptor to sleep on: look again this often.
+constexpr int blind_interval_ms = 10;
 
 constexpr int look_for_signals_every_ms = 100;
 
@@ -73,13 +73,14 @@ int Deadline::sleep() const
     return handles_signals_ ? earlier(remaining(), look_for_signals_every_ms) : remaining();
 }
 
-bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline)
+bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline, bool blind)
 {
-    const int ready = poll(items, static_cast<nfds_t>(count), deadline.sleep());
+    const int longest = blind ? earlier(deadline.sleep(), blind_interval_ms) : deadline.sleep();
+    const int ready = poll(items, static_cast<nfds_t>(count), longest);
     if (ready < 0) {
         return errno != EINTR;
     }
-    return ready > 0 || deadline.passed();
+    return ready > 0 || deadline.passed() || !deadline.handles_signals();
 }
 
 namespace {
@@ -127,11 +128,9 @@ Waited wait_without_gil(State& state, Wake& wake, int events, const Deadline& de
             }
         }
         pollfd items[] = {{state.fd(), POLLIN, 0}, {wake.descriptor(), POLLIN, 0}};
-        const bool blind = state.fd() < 0;
         const bool inproc = state.inproc.load(std::memory_order_relaxed);
         inproc_sleepers.fetch_add(inproc ? 1 : 0);
-        const bool slept =
-            sleep_on(items, 2, blind ? Deadline(no_descriptor_interval_ms) : deadline);
+        const bool slept = sleep_on(items, 2, deadline, state.fd() < 0);
         inproc_sleepers.fetch_sub(inproc ? 1 : 0);
         if (!slept) {
             const Entered back(state, Gil::released, &waiter);

@@ -28,6 +28,7 @@ public:
     // The same for one sleep. A signal that comes just before a sleep does not end
     // it: the thread that runs Python's handlers looks up now and then.
     int sleep() const;
+    bool handles_signals() const { return handles_signals_; }
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -74,7 +75,8 @@ Waited wait_in_cpp(State& state, int events, long timeout_ms, Attempt attempt);
 Waited wait_until_woken(Wake& wake, const Deadline& deadline);
 
 // poll(2). False when the caller has to look for signals: one came, or may have.
-bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline);
+// `blind`: one of the sockets has no descriptor, and is to be looked at now and then.
+bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline, bool blind = false);
 
 // One zmq_ctx_term, without the GIL. `failed` with EINTR after a signal: to be
 // called again, unless a handler terminated the context itself.
