@@ -273,6 +273,7 @@ def test_context_and_socket_are_told_apart(casters: ModuleType, context: zmq.Con
 
 def test_socket_is_made_in_a_context_of_python(casters: ModuleType, context: zmq.Context) -> None:
     assert casters.context_address(context) == context.underlying
+    assert casters.context_address_by_pointer(context) == context.underlying
     pull = context.socket(zmq.PULL)
     pull.bind("inproc://pull")
     casters.send_from_cpp(context, "inproc://pull")

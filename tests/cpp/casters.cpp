@@ -158,6 +158,8 @@ PYBIND11_MODULE(casters, module, py::mod_gil_not_used())
     // -- contexts
     module.def("context_address",
                [](zmq::context_t& context) { return address(context.handle()); });
+    module.def("context_address_by_pointer",
+               [](zmq::context_t* context) { return address(context->handle()); });
     module.def("max_sockets",
                [](zmq::context_t& context) { return context.get(zmq::ctxopt::max_sockets); });
     module.def("send_from_cpp", [](zmq::context_t& context, const std::string& endpoint) {

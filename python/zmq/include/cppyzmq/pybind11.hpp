@@ -301,7 +301,8 @@ struct type_caster<cppyzmq::shared_socket> {
     }
 };
 
-// zmq.Context as zmq::context_t&, until the function returns: make sockets of it, do not keep it.
+// zmq.Context as zmq::context_t& or zmq::context_t*, until the function returns: make sockets of
+// it, do not keep it.
 //
 // cppzmq has no context that does not own, and makes one from no handle. So this is a context_t
 // that was never constructed and is never destroyed, over the one pointer that it consists of.
@@ -328,8 +329,11 @@ struct type_caster<zmq::context_t> {
         return context != nullptr ? cppyzmq::shadow(*context).release() : none().release();
     }
 
-    template <class>
-    using cast_op_type = zmq::context_t&;
+    template <class Wanted>
+    using cast_op_type = typename std::conditional<
+        std::is_pointer<typename std::remove_reference<Wanted>::type>::value, zmq::context_t*,
+        zmq::context_t&>::type;
+    operator zmq::context_t*() { return reinterpret_cast<zmq::context_t*>(&storage_); }
     operator zmq::context_t&() { return *reinterpret_cast<zmq::context_t*>(&storage_); }
 
 private:
