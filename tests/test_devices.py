@@ -462,12 +462,19 @@ def test_context_factories_are_the_global_context_and_a_new_one():
 
 @pytest.mark.parametrize("daemon", [True, False])
 def test_daemon_flag_is_that_of_the_thread(context, make_endpoint, daemon):
+    source, sink = context.socket(zmq.PUSH), context.socket(zmq.PULL)
+    source.bind(make_endpoint("inproc"))
+    sink.bind(make_endpoint("inproc"))
     device = devices.ThreadDevice(zmq.STREAMER, zmq.PULL, zmq.PUSH)
     device.daemon = daemon
-    device.bind_in(make_endpoint("inproc"))
+    device.connect_in(source.last_endpoint.decode())
+    device.connect_out(sink.last_endpoint.decode())
     background(device, context)
     assert device.launcher.daemon is daemon
-    finish(device, context)
+    # It has to be up before the context may end.
+    source.send(b"message")
+    assert sink.recv() == b"message"
+    finish(device, context, source, sink)
 
 
 def test_proxy_copies_both_directions_to_the_third_socket(context, make_endpoint):
