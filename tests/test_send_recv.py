@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import zmq
-from support import TRANSPORTS, when_parked
+from support import TRANSPORTS, free_port, when_parked
 
 MakePair = Callable[..., tuple[zmq.Socket, zmq.Socket]]
 
@@ -146,6 +146,66 @@ def test_received_bytes_do_not_change_what_was_sent(near: tuple[zmq.Socket, zmq.
         first.send(data)
         second.recv(copy=False).buffer[:1] = b"\xff"
         assert data == content(size)
+
+
+@pytest.fixture
+def unconnected(context: zmq.Context) -> zmq.Socket:
+    """A socket that keeps what it sends: nobody is at its endpoint yet."""
+    socket = context.socket(zmq.PUSH)
+    socket.connect(f"tcp://127.0.0.1:{free_port()}")
+    return socket
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_large_bytes_wait_for_their_peer_without_a_copy(
+    context: zmq.Context, unconnected: zmq.Socket, parts: int
+) -> None:
+    data = content(100_000)
+    before = sys.getrefcount(data)
+    for _ in range(10):
+        unconnected.send_multipart([data] * parts) if parts > 1 else unconnected.send(data)
+    assert sys.getrefcount(data) == before + 10 * parts
+    peer = context.socket(zmq.PULL)
+    peer.bind(unconnected.last_endpoint)
+    for _ in range(10):
+        assert peer.recv_multipart() == [data] * parts
+    while sys.getrefcount(data) > before:
+        pass
+
+
+def inproc_too(socket: zmq.Socket) -> None:
+    socket.bind("inproc://too")
+
+
+def seen_from_elsewhere(socket: zmq.Socket) -> None:
+    assert socket.underlying
+
+
+@pytest.mark.parametrize("prepare", [inproc_too, seen_from_elsewhere])
+def test_large_bytes_are_copied_where_a_peer_could_write_to_them(
+    unconnected: zmq.Socket, prepare: Callable[[zmq.Socket], None]
+) -> None:
+    prepare(unconnected)
+    data = content(100_000)
+    before = sys.getrefcount(data)
+    unconnected.send(data)
+    unconnected.send_multipart([data, data])
+    assert sys.getrefcount(data) == before
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_large_bytes_that_wait_are_copied_for_a_peer_that_could_write_to_them(
+    context: zmq.Context, parts: int
+) -> None:
+    sender, peer = context.socket(zmq.PUSH), context.socket(zmq.PULL)
+    peer.bind("inproc://late")
+    data = content(100_000)
+    connecting = when_parked(lambda: sender.connect("inproc://late"))
+    sender.send_multipart([data] * parts) if parts > 1 else sender.send(data)
+    connecting.join()
+    for frame in peer.recv_multipart(copy=False):
+        frame.buffer[:] = bytes(100_000)
+    assert data == content(100_000)
 
 
 def test_keywords_and_positions_mean_the_same(near: tuple[zmq.Socket, zmq.Socket]) -> None:

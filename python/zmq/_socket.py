@@ -801,7 +801,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
                 "PAIR socket of that context to its endpoint"
             )
         if addr is None:
-            addr = f"inproc://monitor.s-{next(_monitor_numbers)}-{self.underlying:x}"
+            addr = f"inproc://monitor.s-{next(_monitor_numbers)}-{id(self):x}"
         self.monitor(addr, EVENT_ALL if events is None else events)
         monitor: Socket[ReceivedT_co] = context.socket(PAIR)
         self._monitor_socket = monitor

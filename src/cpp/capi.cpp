@@ -104,6 +104,7 @@ Answer state_of(PyObject* object, std::shared_ptr<State>& state)
     if (!state->of_this_process() || state->closed()) {
         return refuse(raise_refused(*state));
     }
+    state->lends_bytes = false;
     return Answer::done;
 }
 

@@ -5,6 +5,15 @@
 
 #include "libzmq.hpp"
 
+// What a fast path does not need stays out of it, and what it needs is in it.
+#ifdef _MSC_VER
+#define CPPYZMQ_NOINLINE __declspec(noinline)
+#define CPPYZMQ_ALWAYS_INLINE __forceinline
+#else
+#define CPPYZMQ_NOINLINE __attribute__((noinline))
+#define CPPYZMQ_ALWAYS_INLINE __attribute__((always_inline)) inline
+#endif
+
 namespace cppyzmq {
 
 namespace py = pybind11;

@@ -158,17 +158,28 @@ constexpr PyMethodDef fast_method(const char* name, const char* doc)
             METH_FASTCALL | METH_KEYWORDS, doc};
 }
 
+inline void put(py::handle type, const char* name, PyObject* descriptor)
+{
+    if (descriptor == nullptr) {
+        throw py::error_already_set();
+    }
+    py::setattr(type, name, py::reinterpret_steal<py::object>(descriptor));
+}
+
+// Puts a read-only property on `type`. The definition must live as long as it.
+inline void install_property(py::handle type, PyGetSetDef& definition)
+{
+    put(type, definition.name,
+        PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(type.ptr()), &definition));
+}
+
 // Puts each method on `type`. The definitions must live as long as it.
 template <std::size_t count>
 void install_methods(py::handle type, std::array<PyMethodDef, count>& definitions)
 {
     for (PyMethodDef& definition : definitions) {
-        PyObject* method =
-            PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &definition);
-        if (method == nullptr) {
-            throw py::error_already_set();
-        }
-        py::setattr(type, definition.ml_name, py::reinterpret_steal<py::object>(method));
+        put(type, definition.ml_name,
+            PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &definition));
     }
 }
 

@@ -625,16 +625,28 @@ BufferError
 
 }  // namespace
 
-PyObject* new_frame(zmq::message_t&& part, bool more, bool track)
+PyObject* new_frame(bool track)
 {
-    PyObject* made = frame_type->tp_alloc(frame_type, 0);
-    if (made == nullptr) {
+    Frame* self = PyObject_New(Frame, frame_type);
+    if (self == nullptr) {
         return nullptr;
     }
-    Frame* self = self_of(made);
-    new (&self->part) zmq::message_t(std::move(part));
-    self->more = more;
+    new (&self->part) zmq::message_t();
+    self->data = nullptr;
+    self->bytes = nullptr;
     self->tracker = track ? finished_message_tracker() : nullptr;
+    self->weak_references = nullptr;
+    self->more = false;
+    return reinterpret_cast<PyObject*>(self);
+}
+
+PyObject* new_frame(zmq::message_t&& part, bool more, bool track)
+{
+    PyObject* made = new_frame(track);
+    if (made != nullptr) {
+        self_of(made)->part.swap(part);
+        self_of(made)->more = more;
+    }
     return made;
 }
 

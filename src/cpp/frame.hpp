@@ -24,7 +24,9 @@ inline bool is_frame(PyObject* object)
     return PyObject_TypeCheck(object, frame_type) != 0;
 }
 
-// A Frame of the type zmq.Frame that takes over `part`; null with an exception.
+// A Frame of the type zmq.Frame, empty, or one that takes over `part`; null with an
+// exception.
+PyObject* new_frame(bool track);
 PyObject* new_frame(zmq::message_t&& part, bool more, bool track);
 
 // A second message over the memory of a Frame; libzmq counts. Writes to the

@@ -15,8 +15,6 @@ namespace cppyzmq {
 
 std::atomic<Released*> released_owners{nullptr};
 
-thread_local bool DrainAfter::draining_here_ = false;
-
 namespace {
 
 struct ReleasedBuffer : Released {
@@ -265,13 +263,13 @@ void drain_released()
     if (released == nullptr) {
         return;
     }
-    const py::error_scope keep_exception;
     while (released != nullptr) {
         Released* next = released->next;
-        if (released->owner != nullptr) {
+        if (released->owner != nullptr) {  // bytes: nothing of Python's runs
             Py_DECREF(released->owner);
             delete released;
         } else {
+            const py::error_scope keep_exception;
             auto* buffer = static_cast<ReleasedBuffer*>(released);
             PyBuffer_Release(&buffer->view);
             delete buffer;

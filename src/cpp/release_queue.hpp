@@ -52,7 +52,7 @@ private:
     // The dynamic model costs a call for each look.
     __attribute__((tls_model("initial-exec")))
 #endif
-    static thread_local bool draining_here_;
+    static inline thread_local bool draining_here_ = false;
 };
 
 }  // namespace cppyzmq

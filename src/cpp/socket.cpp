@@ -29,6 +29,23 @@ namespace {
 
 constexpr const char* ipc_scheme = "ipc://";
 constexpr const char* inproc_scheme = "inproc://";
+constexpr const char* tcp_scheme = "tcp://";
+
+bool has_scheme(const std::string& endpoint, const char* scheme)
+{
+    return endpoint.compare(0, std::strlen(scheme), scheme) == 0;
+}
+
+// To be called before a socket gets the endpoint.
+void note_transport(State& state, const std::string& endpoint)
+{
+    if (!has_scheme(endpoint, tcp_scheme) && !has_scheme(endpoint, ipc_scheme)) {
+        state.lends_bytes = false;
+    }
+    if (has_scheme(endpoint, inproc_scheme)) {
+        state.inproc = true;
+    }
+}
 
 // What methods that are not on the hot path work on.
 State& state_of(const Socket& self)
@@ -96,7 +113,7 @@ std::string endpoint_of(const py::object& address)
                                       const py::object& address)
 {
     const std::string shown = " (addr=" + py::repr(address).cast<std::string>() + ")";
-    const bool ipc = endpoint.compare(0, std::strlen(ipc_scheme), ipc_scheme) == 0;
+    const bool ipc = has_scheme(endpoint, ipc_scheme);
     const std::string path = ipc ? endpoint.substr(std::strlen(ipc_scheme)) : std::string();
     std::string message = zmq_strerror(error);
     if (ipc && error == ENAMETOOLONG) {
@@ -140,16 +157,16 @@ template <EndpointCall call>
 void with_endpoint(Socket& self, const py::object& address)
 {
     const std::string endpoint = endpoint_of(address);
-    const int result = call_without_gil(
-        state_of(self), [&](void* handle) { return call(handle, endpoint.c_str()); });
+    State& state = state_of(self);
+    note_transport(state, endpoint);
+    const int result =
+        call_without_gil(state, [&](void* handle) { return call(handle, endpoint.c_str()); });
     if (result != 0) {
         throw_address_error(errno, endpoint, address);
     }
-    if (endpoint.compare(0, std::strlen(inproc_scheme), inproc_scheme) == 0) {
-        self.state->inproc = true;
-        if (call == zmq_connect && self.type == ZMQ_PAIR && !self.context.is_none()) {
-            self.context.cast<const Context&>().state()->add_listener(endpoint, self.state);
-        }
+    if (call == zmq_connect && self.type == ZMQ_PAIR && has_scheme(endpoint, inproc_scheme) &&
+        !self.context.is_none()) {
+        self.context.cast<const Context&>().state()->add_listener(endpoint, self.state);
     }
 }
 
@@ -281,9 +298,22 @@ bool is_closed(const Socket& self)
     return self.state == nullptr || self.state->closed();
 }
 
+PyObject* get_closed(PyObject* self, void*)
+{
+    return PyBool_FromLong(is_closed(*object_of<Socket>(self)) ? 1 : 0);
+}
+
+// Programs ask before each call.
+PyGetSetDef closed_property{"closed", get_closed, nullptr,
+                            "Whether the libzmq socket was closed, by whatever wrapper.", nullptr};
+
 std::uintptr_t underlying(const Socket& self)
 {
-    return is_closed(self) ? 0 : reinterpret_cast<std::uintptr_t>(self.state->handle());
+    if (is_closed(self)) {
+        return 0;
+    }
+    self.state->lends_bytes = false;
+    return reinterpret_cast<std::uintptr_t>(self.state->handle());
 }
 
 int fileno(Socket& self)
@@ -335,15 +365,14 @@ std::uint32_t connect_peer(Socket& self, const py::object& address)
 {
     const std::string endpoint = endpoint_of(address);
     std::uint32_t routing_id = 0;
-    const int result = call_without_gil(state_of(self), [&](void* handle) {
+    State& state = state_of(self);
+    note_transport(state, endpoint);
+    const int result = call_without_gil(state, [&](void* handle) {
         routing_id = zmq_connect_peer(handle, endpoint.c_str());
         return routing_id != 0 ? 0 : -1;
     });
     if (result != 0) {
         throw_address_error(errno, endpoint, address);
-    }
-    if (endpoint.compare(0, std::strlen(inproc_scheme), inproc_scheme) == 0) {
-        self.state->inproc = true;
     }
     return routing_id;
 }
@@ -676,8 +705,6 @@ Parameters
 ----------
 topic
     As given to subscribe().)doc")
-        .def_property_readonly("closed", &is_closed,
-                               "Whether the libzmq socket was closed, by whatever wrapper.")
         .def_property_readonly("underlying", &underlying,
                                "The address of the libzmq socket; 0 once closed.")
         .def_property_readonly(
@@ -691,6 +718,7 @@ topic
             "The Context it was made in; None for a shadow of an address.")
         .def_readwrite("copy_threshold", &Socket::copy_threshold,
                        "Size in bytes from which send(copy=False) lends instead of copying.");
+    install_property(type, closed_property);
     install_hot_methods(type);
     install_option_attributes(type);
     module.def("install_hot_methods", &install_hot_methods, py::arg("cls"),

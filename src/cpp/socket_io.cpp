@@ -124,7 +124,7 @@ int flags_for(const State& state, int flags)
     return state.mid_send ? flags & ~ZMQ_DONTWAIT : flags | ZMQ_DONTWAIT;
 }
 
-int send_copy(State& state, const void* data, std::size_t size, int flags)
+CPPYZMQ_ALWAYS_INLINE int send_copy(State& state, const void* data, std::size_t size, int flags)
 {
     if (!state.may_send()) {
         return -1;
@@ -168,10 +168,41 @@ int send_parts(State& state, zmq::message_t* parts, std::size_t count, int flags
 
 namespace {
 
-// The rest of a call whose first attempt found nothing to do.
-__attribute__((noinline)) bool finish_waiting(State& state, Entered& entered, int events,
-                                              long timeout_ms, Attempt attempt)
+// How a call waits.
+struct Patience {
+    int flags = 0;
+    long timeout_ms = -1;
+    bool by_option = true;  // RCVTIMEO or SNDTIMEO says how long
+
+    // `timeout` null or None: not given.
+    bool read(PyObject* flags_given, PyObject* timeout)
+    {
+        if (!read_int(flags_given, flags)) {
+            return false;
+        }
+        by_option = timeout == nullptr || timeout == Py_None;
+        return by_option || read_timeout(timeout, timeout_ms);
+    }
+    bool waits() const { return (flags & ZMQ_DONTWAIT) == 0 && timeout_ms != 0; }
+};
+
+// The rest of a call whose first attempt has failed, with errno. False with a Python
+// exception.
+CPPYZMQ_NOINLINE bool finish(State& state, Entered& entered, int events, const Patience& patience,
+                             Attempt attempt)
 {
+    const int error = errno;
+    const bool waits = patience.waits();
+    if (error != EINTR && (error != EAGAIN || !waits)) {
+        entered.leave();
+        raise_error(error);
+        return false;
+    }
+    const int option = events == ZMQ_POLLIN ? ZMQ_RCVTIMEO : ZMQ_SNDTIMEO;
+    const long timeout_ms = !waits               ? 0
+                            : patience.by_option ? timeout_of(state, option)
+                                                 : patience.timeout_ms;
+    errno = error;
     switch (wait_until_done(state, entered, events, timeout_ms, attempt)) {
         case Waited::done:
             return true;
@@ -191,34 +222,19 @@ __attribute__((noinline)) bool finish_waiting(State& state, Entered& entered, in
 // Makes `attempt` inside the socket, again and again where it may wait, for as
 // long as was given or the option says. False with a Python exception.
 template <class Call>
-bool run(State& state, int events, int timeout_option, const long* given_ms, bool may_wait,
-         Call& attempt)
+CPPYZMQ_ALWAYS_INLINE bool run(State& state, int events, const Patience& patience, Call& attempt)
 {
     Entered entered(state);
     if (!entered) {
         raise_refused(state);
         return false;
     }
-    if (attempt() >= 0) {
-        return true;
-    }
-    const int error = errno;
-    if (error == EINTR || (error == EAGAIN && may_wait)) {
-        const long timeout_ms = !may_wait             ? 0
-                                : given_ms != nullptr ? *given_ms
-                                                      : timeout_of(state, timeout_option);
-        errno = error;
-        return finish_waiting(state, entered, events, timeout_ms, attempt);
-    }
-    entered.leave();
-    raise_error(error);
-    return false;
+    return attempt() >= 0 || finish(state, entered, events, patience, attempt);
 }
 
 // A thread of this process that sleeps wants the GIL as soon as the message wakes
 // it: with the GIL in our hand it would wake in vain, on one processor every time.
-template <class Call>
-int attempt_without_gil(State& state, Call& attempt)
+CPPYZMQ_NOINLINE int attempt_without_gil(State& state, Attempt attempt)
 {
     const ReleaseGil released;
     const Entered entered(state, Gil::released);
@@ -226,38 +242,19 @@ int attempt_without_gil(State& state, Call& attempt)
 }
 
 template <class Call>
-bool run_send(State& state, int flags, Call attempt)
+CPPYZMQ_ALWAYS_INLINE bool run_send(State& state, int flags, Call attempt)
 {
     if (inproc_sleepers.load(std::memory_order_relaxed) > 0 &&
         state.inproc.load(std::memory_order_relaxed) && attempt_without_gil(state, attempt) >= 0) {
         return true;
     }
-    return run(state, ZMQ_POLLOUT, ZMQ_SNDTIMEO, nullptr, (flags & ZMQ_DONTWAIT) == 0, attempt);
+    return run(state, ZMQ_POLLOUT, Patience{flags}, attempt);
 }
 
-// How a receive waits.
-struct Patience {
-    int flags = 0;
-    long timeout_ms = -1;
-    bool by_option = true;  // RCVTIMEO says how long
-
-    // `timeout` null or None: not given.
-    bool read(PyObject* flags_given, PyObject* timeout)
-    {
-        if (!read_int(flags_given, flags)) {
-            return false;
-        }
-        by_option = timeout == nullptr || timeout == Py_None;
-        return by_option || read_timeout(timeout, timeout_ms);
-    }
-};
-
 template <class Call>
-bool run_receive(State& state, const Patience& patience, Call attempt)
+CPPYZMQ_ALWAYS_INLINE bool run_receive(State& state, const Patience& patience, Call attempt)
 {
-    const bool may_wait = (patience.flags & ZMQ_DONTWAIT) == 0 && patience.timeout_ms != 0;
-    return run(state, ZMQ_POLLIN, ZMQ_RCVTIMEO, patience.by_option ? nullptr : &patience.timeout_ms,
-               may_wait, attempt);
+    return run(state, ZMQ_POLLIN, patience, attempt);
 }
 
 // Puts parts that were received, but could not be delivered, back in front.
@@ -273,18 +270,22 @@ void give_back(State& state, Parts& parts, bool last_more)
     }
 }
 
-// `received` is what receive_part returned: each question to libzmq is a call.
-PyObject* bytes_from(zmq::message_t& part, int received)
+CPPYZMQ_NOINLINE PyObject* long_bytes_from(zmq::message_t& part)
 {
-    if (static_cast<std::size_t>(received) < release_gil_from) {
-        return PyBytes_FromStringAndSize(part.data<char>(), received);
-    }
     const std::size_t size = part.size();
     PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
     if (bytes != nullptr) {
         copy_bytes(PyBytes_AS_STRING(bytes), part.data(), size);
     }
     return bytes;
+}
+
+// `received` is what receive_part returned: each question to libzmq is a call.
+PyObject* bytes_from(zmq::message_t& part, int received)
+{
+    return static_cast<std::size_t>(received) < release_gil_from
+               ? PyBytes_FromStringAndSize(part.data<char>(), received)
+               : long_bytes_from(part);
 }
 
 bool refuse_text(PyObject* data)
@@ -296,24 +297,57 @@ bool refuse_text(PyObject* data)
     return true;
 }
 
-// Makes a message part of what the user gave: shares a Frame's memory, copies a
-// small or large buffer, or lends it. `lent` says whether libzmq holds the
-// object. False with a Python exception.
-bool part_from(PyObject* data, bool copy, Py_ssize_t threshold, const SharedTracker& tracker,
-               zmq::message_t& part, bool& lent)
+// From this size on lending a bytes object costs less than copying it (benchmarks/README.md).
+constexpr auto lend_bytes_from = static_cast<Py_ssize_t>(release_gil_from);
+
+// How the parts of a message are made.
+struct Making {
+    bool copy = true;
+    bool lends_bytes = false;  // State::lends_bytes: a copy of bytes may be spared
+    Py_ssize_t threshold = 0;  // without `copy`: smaller ones are copied all the same
+    SharedTracker tracker;     // of what is lent; may be null
+    bool lent = false;         // whether libzmq holds an object that was not to be copied
+    bool spared = false;       // whether it holds one that was
+
+    // To be called inside the socket, where nothing is connected meanwhile: while the
+    // message was made, or waited, the socket may have got another transport.
+    void settle(const State& state, zmq::message_t* parts, std::size_t count) const
+    {
+        if (!spared || state.lends_bytes.load(std::memory_order_relaxed)) {
+            return;
+        }
+        for (std::size_t index = 0; index < count; ++index) {
+            zmq::message_t copied(parts[index].data(), parts[index].size());
+            parts[index].swap(copied);
+        }
+    }
+};
+
+bool bytes_to_part(PyObject* bytes, Making& making, zmq::message_t& part)
 {
+    const Py_ssize_t size = PyBytes_GET_SIZE(bytes);
+    if (!making.copy && size >= making.threshold) {
+        making.lent = true;
+        return borrow(bytes, making.tracker, part);
+    }
+    if (making.lends_bytes && size >= lend_bytes_from) {
+        making.spared = true;
+        return borrow(bytes, nullptr, part);
+    }
+    part.rebuild(static_cast<std::size_t>(size));
+    copy_bytes(part.data(), PyBytes_AS_STRING(bytes), static_cast<std::size_t>(size));
+    return true;
+}
+
+// Makes a message part of what the user gave: shares a Frame's memory, copies a
+// small or large buffer, or lends it. False with a Python exception.
+bool part_from(PyObject* data, Making& making, zmq::message_t& part)
+{
+    if (PyBytes_CheckExact(data)) {
+        return bytes_to_part(data, making, part);
+    }
     if (is_frame(data)) {
         share_part(data, part);
-        return true;
-    }
-    if (PyBytes_CheckExact(data)) {
-        const Py_ssize_t size = PyBytes_GET_SIZE(data);
-        if (!copy && size >= threshold) {
-            lent = true;
-            return borrow(data, tracker, part);
-        }
-        part.rebuild(static_cast<std::size_t>(size));
-        copy_bytes(part.data(), PyBytes_AS_STRING(data), static_cast<std::size_t>(size));
         return true;
     }
     if (refuse_text(data)) {
@@ -323,30 +357,30 @@ bool part_from(PyObject* data, bool copy, Py_ssize_t threshold, const SharedTrac
     if (PyObject_GetBuffer(data, &view, PyBUF_ANY_CONTIGUOUS) != 0) {
         return false;
     }
-    const bool lend = !copy && view.len >= threshold;
+    const bool lend = !making.copy && view.len >= making.threshold;
     if (!lend) {
         part.rebuild(static_cast<std::size_t>(view.len));
         copy_bytes(part.data(), view.buf, static_cast<std::size_t>(view.len));
     }
     PyBuffer_Release(&view);
-    lent = lent || lend;
-    return !lend || borrow(data, tracker, part);
+    making.lent = making.lent || lend;
+    return !lend || borrow(data, making.tracker, part);
 }
 
 // What send returns: the tracker of a Frame or of lent memory, or None.
-PyObject* sent(PyObject* data, bool copy, bool lent, SharedTracker tracker)
+PyObject* sent(PyObject* data, Making& making)
 {
-    if (is_frame(data)) {
+    if (!PyBytes_CheckExact(data) && is_frame(data)) {
         PyObject* known = reinterpret_cast<Frame*>(data)->tracker;
         PyObject* result = known != nullptr ? known : Py_None;
         Py_INCREF(result);
         return result;
     }
-    if (copy) {
+    if (making.copy) {
         Py_RETURN_NONE;
     }
-    return lent && tracker != nullptr ? new_message_tracker(std::move(tracker))
-                                      : finished_message_tracker();
+    return making.lent && making.tracker != nullptr ? new_message_tracker(std::move(making.tracker))
+                                                    : finished_message_tracker();
 }
 
 bool refuse_untracked(PyObject* data, bool track)
@@ -394,45 +428,79 @@ struct SendArguments {
         group = given[5];
         return read_int(given[1], flags) && read_bool(given[2], copy) && read_bool(given[3], track);
     }
-    bool addressed() const { return routing_id != nullptr || group != nullptr; }
+    Making making(const Socket& socket) const
+    {
+        Making made;
+        made.copy = copy;
+        // An address is not copied with the rest by settle().
+        made.lends_bytes = routing_id == nullptr && group == nullptr &&
+                           socket.state->lends_bytes.load(std::memory_order_relaxed);
+        made.threshold = socket.copy_threshold;
+        if (track && !copy) {
+            made.tracker = std::make_shared<Tracker>();
+        }
+        return made;
+    }
 };
+
+// Whether it is sent by zmq_send(3), which copies.
+bool is_small(PyObject* data)
+{
+    return PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data) < lend_bytes_from;
+}
+
+CPPYZMQ_ALWAYS_INLINE PyObject* send_small(State& state, PyObject* bytes, int flags)
+{
+    const char* data = PyBytes_AS_STRING(bytes);
+    const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(bytes));
+    if (!run_send(state, flags, [=, &state] { return send_copy(state, data, size, flags); })) {
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+CPPYZMQ_NOINLINE PyObject* send_anything(Socket& socket, PyObject* const* arguments,
+                                         Py_ssize_t count, PyObject* keywords)
+{
+    SendArguments given;
+    if (!given.read(send_signature, arguments, count, keywords)) {
+        return nullptr;
+    }
+    if (given.copy && is_small(given.data) && given.routing_id == nullptr &&
+        given.group == nullptr) {
+        return send_small(*socket.state, given.data, given.flags);
+    }
+    if (refuse_untracked(given.data, given.track)) {
+        return nullptr;
+    }
+    State& state = *socket.state;
+    if (state.closed()) {
+        return raise_refused(state);
+    }
+    zmq::message_t part;
+    Making making = given.making(socket);
+    if (!part_from(given.data, making, part) ||
+        !address_part(part, given.routing_id, given.group) || !run_send(state, given.flags, [&] {
+            making.settle(state, &part, 1);
+            return send_part(state, part, given.flags);
+        })) {
+        return nullptr;
+    }
+    return sent(given.data, making);
+}
 
 PyObject* socket_send(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                       PyObject* keywords)
 {
     const DrainAfter drain;
     Socket* socket = socket_of(self);
-    SendArguments given;
-    if (socket == nullptr || !given.read(send_signature, arguments, count, keywords)) {
+    if (socket == nullptr) {
         return nullptr;
     }
-    State& state = *socket->state;
-    if (given.copy && PyBytes_CheckExact(given.data) && !given.addressed()) {
-        const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(given.data));
-        if (size < release_gil_from) {
-            const char* bytes = PyBytes_AS_STRING(given.data);
-            if (!run_send(state, given.flags,
-                          [&] { return send_copy(state, bytes, size, given.flags); })) {
-                return nullptr;
-            }
-            Py_RETURN_NONE;
-        }
+    if (count == 1 && keywords == nullptr && is_small(arguments[0])) {
+        return send_small(*socket->state, arguments[0], 0);
     }
-    if (refuse_untracked(given.data, given.track)) {
-        return nullptr;
-    }
-    if (state.closed()) {
-        return raise_refused(state);
-    }
-    zmq::message_t part;
-    bool lent = false;
-    SharedTracker tracker = given.track && !given.copy ? std::make_shared<Tracker>() : nullptr;
-    if (!part_from(given.data, given.copy, socket->copy_threshold, tracker, part, lent) ||
-        !address_part(part, given.routing_id, given.group) ||
-        !run_send(state, given.flags, [&] { return send_part(state, part, given.flags); })) {
-        return nullptr;
-    }
-    return sent(given.data, given.copy, lent, std::move(tracker));
+    return send_anything(*socket, arguments, count, keywords);
 }
 
 PyObject* refuse_part(Py_ssize_t index, PyObject* part)
@@ -469,9 +537,7 @@ PyObject* socket_send_multipart(PyObject* self, PyObject* const* arguments, Py_s
         return nullptr;
     }
     State& state = *socket->state;
-    const SharedTracker tracker =
-        given.track && !given.copy ? std::make_shared<Tracker>() : nullptr;
-    bool lent = false;
+    Making making = given.making(*socket);
     Parts parts;
     parts.reserve(static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence.ptr())));
     py::object item;
@@ -483,8 +549,7 @@ PyObject* socket_send_multipart(PyObject* self, PyObject* const* arguments, Py_s
             return nullptr;
         }
         parts.emplace_back();
-        if (!part_from(item.ptr(), given.copy, socket->copy_threshold, tracker, parts.back(),
-                       lent)) {
+        if (!part_from(item.ptr(), making, parts.back())) {
             return refuse_part(index, item.ptr());
         }
         if (!address_part(parts.back(), given.routing_id, given.group)) {
@@ -495,10 +560,13 @@ PyObject* socket_send_multipart(PyObject* self, PyObject* const* arguments, Py_s
         PyErr_SetString(PyExc_ValueError, "a message has at least one part, got none");
         return nullptr;
     }
-    if (!run_send(state, given.flags, [&] { return send_parts(state, parts, given.flags); })) {
+    if (!run_send(state, given.flags, [&] {
+            making.settle(state, parts.data(), parts.size());
+            return send_parts(state, parts, given.flags);
+        })) {
         return nullptr;
     }
-    return sent(item.ptr(), given.copy, lent, tracker);
+    return sent(item.ptr(), making);
 }
 
 struct ReceiveArguments {
@@ -519,31 +587,67 @@ struct ReceiveArguments {
     }
 };
 
+// No memory for the object: the part is intact.
+CPPYZMQ_NOINLINE void give_back(State& state, zmq::message_t& part)
+{
+    const bool more = has_more(state, part);
+    Parts parts;
+    parts.push_back(std::move(part));
+    give_back(state, parts, more);
+}
+
+CPPYZMQ_ALWAYS_INLINE PyObject* receive_bytes(State& state, const Patience& patience)
+{
+    zmq::message_t part;
+    int size = 0;
+    if (!run_receive(state, patience, [&] { return size = receive_part(state, part); })) {
+        return nullptr;
+    }
+    PyObject* bytes = bytes_from(part, size);
+    if (bytes == nullptr) {
+        give_back(state, part);
+    }
+    return bytes;
+}
+
+// Straight into the Frame: moving a message is a call of libzmq.
+CPPYZMQ_NOINLINE PyObject* receive_frame(State& state, const Patience& patience, bool track)
+{
+    PyObject* made = new_frame(track);
+    if (made == nullptr) {
+        return nullptr;
+    }
+    auto* frame = reinterpret_cast<Frame*>(made);
+    if (!run_receive(state, patience,
+                     [&] { return receive_part(state, frame->part, frame->more); })) {
+        Py_DECREF(made);
+        return nullptr;
+    }
+    return made;
+}
+
+CPPYZMQ_NOINLINE PyObject* receive_as(Socket& socket, PyObject* const* arguments, Py_ssize_t count,
+                                      PyObject* keywords)
+{
+    ReceiveArguments given;
+    if (!given.read(recv_signature, arguments, count, keywords)) {
+        return nullptr;
+    }
+    State& state = *socket.state;
+    return given.copy ? receive_bytes(state, given.patience)
+                      : receive_frame(state, given.patience, given.track);
+}
+
 PyObject* socket_recv(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                       PyObject* keywords)
 {
     const DrainAfter drain;
     Socket* socket = socket_of(self);
-    ReceiveArguments given;
-    if (socket == nullptr || !given.read(recv_signature, arguments, count, keywords)) {
+    if (socket == nullptr) {
         return nullptr;
     }
-    State& state = *socket->state;
-    zmq::message_t part;
-    int size = 0;
-    if (!run_receive(state, given.patience, [&] { return size = receive_part(state, part); })) {
-        return nullptr;
-    }
-    // A failure (no memory) leaves the part intact.
-    PyObject* result = given.copy ? bytes_from(part, size)
-                                  : new_frame(std::move(part), has_more(state, part), given.track);
-    if (result == nullptr) {
-        const bool more = has_more(state, part);
-        Parts parts;
-        parts.push_back(std::move(part));
-        give_back(state, parts, more);
-    }
-    return result;
+    return count == 0 && keywords == nullptr ? receive_bytes(*socket->state, Patience())
+                                             : receive_as(*socket, arguments, count, keywords);
 }
 
 PyObject* socket_recv_multipart(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
@@ -681,9 +785,9 @@ PyObject* socket_give_back(PyObject* self, PyObject* const* arguments, Py_ssize_
     for (Py_ssize_t index = 0; index < PySequence_Fast_GET_SIZE(sequence.ptr()); ++index) {
         const py::object item =
             py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(sequence.ptr(), index));
-        bool lent = false;
         parts.emplace_back();
-        if (!part_from(item.ptr(), true, 0, nullptr, parts.back(), lent)) {
+        Making making;
+        if (!part_from(item.ptr(), making, parts.back())) {
             return nullptr;
         }
     }

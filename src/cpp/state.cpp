@@ -223,6 +223,7 @@ std::shared_ptr<State> State::made(void* handle)
 {
     auto state = std::make_shared<State>(handle);
     state->open_signals();
+    state->lends_bytes = true;
     return registered(std::move(state));
 }
 

@@ -125,7 +125,7 @@ public:
 
     // Takes the socket for one call. False once it is closed, with errno
     // ENOTSOCK, or when it belongs to the parent process.
-    bool enter(Gil gil = Gil::held)
+    CPPYZMQ_ALWAYS_INLINE bool enter(Gil gil = Gil::held)
     {
         if (closing_.load(std::memory_order_relaxed) || !of_this_process()) {
             errno = ENOTSOCK;
@@ -140,7 +140,7 @@ public:
 
     // Wakes whoever can go on now, `self` apart, and lets the next one in. Keeps
     // errno.
-    void leave(const Waiter* self = nullptr)
+    CPPYZMQ_ALWAYS_INLINE void leave(const Waiter* self = nullptr)
     {
         if (waiters_ != nullptr) {
             notify(self);
@@ -215,6 +215,11 @@ public:
     std::shared_ptr<Monitor> monitor;
     // It has had an inproc endpoint: its peers may be threads of this process.
     std::atomic<bool> inproc{false};
+    // Whether bytes objects may be lent to libzmq instead of copied, though nobody asked
+    // for it: its transports only read what they send, and nobody else can give it one
+    // that does not. (An inproc peer gets the very memory, and may write to it; ws masks
+    // it in place.)
+    std::atomic<bool> lends_bytes{false};
 
 private:
     static constexpr std::uintptr_t held_ = 1;
