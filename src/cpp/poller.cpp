@@ -1,7 +1,7 @@
 // Poller: what a program polls again and again.
 //
-// Asking every socket for its EVENTS costs a system call each. With more than a
-// few sockets, and where there is epoll, a Poller therefore remembers what each
+// Asking every socket for its EVENTS costs a system call each. With more than one
+// socket, and where there is epoll, a Poller therefore remembers what each
 // answered, and asks again only where something can have changed: its descriptor
 // is readable, a call was made on it, or it was ready before.
 #include "constants.hpp"
@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 // Without the GIL a set would need a lock of its own.
@@ -354,6 +355,7 @@ struct Poller {
     py::dict places;   // object -> place in `sockets`
 #if CPPYZMQ_EPOLL
     std::shared_ptr<WatchedSet> watched;  // the first of `sockets`; made when polled
+    bool polled = false;                  // at least once
 
     // A set to change, or null where there is none: one that another thread is
     // polling, or that is the parent's, is left to itself.
@@ -473,6 +475,20 @@ bool complete(Poller& self)
     return true;
 }
 
+// More than two always, and two sockets from the second time on: the set needs
+// descriptors, and many a Poller is made for one poll. With a file of the user's they
+// would come between two polls, and one could get the number of a file that was closed.
+bool is_worth_watching(Poller& self)
+{
+    constexpr Py_ssize_t few = 2;
+    const Py_ssize_t count = PyList_GET_SIZE(self.sockets.ptr());
+    const bool polled = std::exchange(self.polled, true);
+    const auto is_socket_at = [&](Py_ssize_t place) {
+        return is_socket(PyTuple_GET_ITEM(PyList_GET_ITEM(self.sockets.ptr(), place), 0));
+    };
+    return count > few || (count == few && polled && is_socket_at(0) && is_socket_at(1));
+}
+
 PyObject* poll_watched(Poller& self, long timeout_ms)
 {
     if (!complete(self)) {
@@ -499,9 +515,8 @@ PyObject* poller_poll(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
         return nullptr;
     }
 #if CPPYZMQ_EPOLL
-    constexpr Py_ssize_t few = 2;
     const bool in_use = poller->watched != nullptr && poller->watched.use_count() > 1;
-    if (PyList_GET_SIZE(poller->sockets.ptr()) > few && !in_use) {
+    if (is_worth_watching(*poller) && !in_use) {
         return poll_watched(*poller, timeout_ms);
     }
 #endif
