@@ -166,6 +166,12 @@ function(cppyzmq_add_bundled)
   set(WITH_LIBSODIUM ON)
   set(WITH_PERF_TOOL OFF)
   set(WITH_TLS OFF)
+  if(WIN32)
+    set(WITH_LIBSODIUM_STATIC ON)
+  endif()
+  if(MINGW)
+    set(ZMQ_HAVE_IPC OFF) # libzmq takes its sockets from headers that only others have
+  endif()
   add_subdirectory("${libzmq_SOURCE_DIR}" "${libzmq_BINARY_DIR}" EXCLUDE_FROM_ALL)
 endfunction()
 

@@ -10,6 +10,7 @@ namespace cppyzmq {
 namespace py = pybind11;
 
 // Each adds its room to the module; module.cpp calls them in this order.
+void register_process(py::module_& module);
 void register_constants(py::module_& module);
 void register_errors(py::module_& module);
 void register_release_queue(py::module_& module);

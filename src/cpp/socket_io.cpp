@@ -169,8 +169,8 @@ int send_parts(State& state, zmq::message_t* parts, std::size_t count, int flags
 namespace {
 
 // The rest of a call whose first attempt found nothing to do.
-__attribute__((noinline)) bool finish_waiting(State& state, Entered& entered, int events,
-                                              long timeout_ms, Attempt attempt)
+PYBIND11_NOINLINE bool finish_waiting(State& state, Entered& entered, int events, long timeout_ms,
+                                      Attempt attempt)
 {
     switch (wait_until_done(state, entered, events, timeout_ms, attempt)) {
         case Waited::done:
