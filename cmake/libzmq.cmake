@@ -267,7 +267,8 @@ target_include_directories(cppyzmq_libzmq SYSTEM INTERFACE "${cppzmq_include_dir
 set(CPPYZMQ_SHIPPED_HEADERS)
 foreach(header zmq.h zmq_utils.h)
   # A target may name several directories.
-  find_file(CPPYZMQ_FOUND_${header} ${header} PATHS ${libzmq_include_dirs} NO_DEFAULT_PATH NO_CACHE)
+  find_file(CPPYZMQ_FOUND_${header} ${header} PATHS ${libzmq_include_dirs} NO_DEFAULT_PATH
+            NO_CMAKE_FIND_ROOT_PATH NO_CACHE)
   if(CPPYZMQ_FOUND_${header}) # zmq_utils.h is empty, and gone some day
     list(APPEND CPPYZMQ_SHIPPED_HEADERS "${CPPYZMQ_FOUND_${header}}")
   endif()

@@ -3,7 +3,8 @@
 
 #ifdef _WIN32
 #include <windows.h>
-// After windows.h.
+// After windows.h; 2: the functions are in kernel32.
+#define PSAPI_VERSION 2
 #include <psapi.h>
 #else
 #include <dlfcn.h>
@@ -66,7 +67,7 @@ std::vector<HMODULE> loaded_modules()
     for (;;) {
         const auto size = static_cast<DWORD>(modules.size() * sizeof(HMODULE));
         DWORD needed = 0;
-        if (K32EnumProcessModules(GetCurrentProcess(), modules.data(), size, &needed) == 0) {
+        if (EnumProcessModules(GetCurrentProcess(), modules.data(), size, &needed) == 0) {
             return {};
         }
         const bool fits = needed <= size;
