@@ -166,6 +166,12 @@ function(cppyzmq_add_bundled)
   set(WITH_LIBSODIUM ON)
   set(WITH_PERF_TOOL OFF)
   set(WITH_TLS OFF)
+  if(WIN32)
+    set(WITH_LIBSODIUM_STATIC ON)
+  endif()
+  if(MINGW)
+    set(ZMQ_HAVE_IPC OFF) # libzmq takes its sockets from headers that only others have
+  endif()
   add_subdirectory("${libzmq_SOURCE_DIR}" "${libzmq_BINARY_DIR}" EXCLUDE_FROM_ALL)
 endfunction()
 
@@ -261,7 +267,8 @@ target_include_directories(cppyzmq_libzmq SYSTEM INTERFACE "${cppzmq_include_dir
 set(CPPYZMQ_SHIPPED_HEADERS)
 foreach(header zmq.h zmq_utils.h)
   # A target may name several directories.
-  find_file(CPPYZMQ_FOUND_${header} ${header} PATHS ${libzmq_include_dirs} NO_DEFAULT_PATH NO_CACHE)
+  find_file(CPPYZMQ_FOUND_${header} ${header} PATHS ${libzmq_include_dirs} NO_DEFAULT_PATH
+            NO_CMAKE_FIND_ROOT_PATH NO_CACHE)
   if(CPPYZMQ_FOUND_${header}) # zmq_utils.h is empty, and gone some day
     list(APPEND CPPYZMQ_SHIPPED_HEADERS "${CPPYZMQ_FOUND_${header}}")
   endif()

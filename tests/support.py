@@ -27,6 +27,10 @@ faulthandler.dump_traceback_later({seconds}, exit=True)
 """
 
 
+#: That the usual loop of Windows needs a thread of ours is no mistake of the program.
+USUAL_LOOP = ("-W", "ignore:<ProactorEventLoop") if sys.platform == "win32" else ()
+
+
 def unless_required(name: str, missing: bool) -> bool:
     """Say whether to skip tests because something is missing, which is not to be skipped in CI.
 
@@ -45,7 +49,7 @@ def free_port() -> int:
 def run(arguments: list[str], seconds: float, status: int = 0, warnings: str = "error") -> str:
     """Run the interpreter; its standard error has to stay empty."""
     ended = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-W", warnings, *arguments],
+        [sys.executable, "-X", "faulthandler", "-W", warnings, *USUAL_LOOP, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -423,7 +423,7 @@ def test_socket_shadow_shares_the_end(context: zmq.Context) -> None:
         assert closed.underlying == 0
         with pytest.raises(zmq.ZMQError) as raised:
             closed.send(b"message")
-        assert raised.value.errno == errno.ENOTSOCK
+        assert raised.value.errno == zmq.ENOTSOCK
     socket.close()
 
 

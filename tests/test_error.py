@@ -8,6 +8,7 @@ import errno
 import os
 import pickle
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import pytest
 import zmq
 from support import run_script
 
+TOO_LARGE = "too large" if sys.platform == "win32" else "too large.*1099511627776"
+NO_SOCKET = "socket|Unknown error" if sys.platform == "win32" else "non-socket"
 TOO_LONG = "ipc:///tmp/" + "x" * zmq.IPC_PATH_MAX_LEN
 
 TEXT = r"a bytes-like object is required, not '{}'"
@@ -194,10 +197,10 @@ MISTAKES = {
     ),
     # -- what the type of the socket does not do
     "recv on PUSH": Mistake(
-        lambda on: on.other(zmq.PUSH).recv(), zmq.ZMQError, errno.ENOTSUP, "not supported"
+        lambda on: on.other(zmq.PUSH).recv(), zmq.ZMQError, zmq.ENOTSUP, "(?i)not supported"
     ),
     "send on SUB": Mistake(
-        lambda on: on.other(zmq.SUB).send(b"part"), zmq.ZMQError, errno.ENOTSUP, "not supported"
+        lambda on: on.other(zmq.SUB).send(b"part"), zmq.ZMQError, zmq.ENOTSUP, "(?i)not supported"
     ),
     "recv on REQ before send": Mistake(
         lambda on: on.other(zmq.REQ).recv(), zmq.ZMQError, zmq.EFSM, "current state"
@@ -219,9 +222,7 @@ MISTAKES = {
         lambda on: on.socket.get(-1), zmq.ZMQError, errno.EINVAL, "-1"
     ),
     "get an option by name": Mistake(lambda on: on.socket.get("linger"), TypeError, None, INTEGER),
-    "get a huge option": Mistake(
-        lambda on: on.socket.get(2**40), OverflowError, None, "too large.*1099511627776"
-    ),
+    "get a huge option": Mistake(lambda on: on.socket.get(2**40), OverflowError, None, TOO_LARGE),
     "get an option for writing": Mistake(
         lambda on: on.socket.get(zmq.SUBSCRIBE), zmq.ZMQError, errno.EINVAL, "SUBSCRIBE"
     ),
@@ -333,22 +334,22 @@ MISTAKES = {
     "connect by an unknown transport": Mistake(
         lambda on: on.socket.connect("pigeon://post"),
         zmq.ZMQError,
-        errno.EPROTONOSUPPORT,
-        "not supported.*pigeon",
+        zmq.EPROTONOSUPPORT,
+        "(?i)not supported.*pigeon",
     ),
     "bind to a transport for others": Mistake(
         lambda on: on.socket.bind("pgm://127.0.0.1;239.0.0.1:5555"),
         zmq.ZMQError,
-        zmq.ENOCOMPATPROTO if zmq.has("pgm") else errno.EPROTONOSUPPORT,
+        zmq.ENOCOMPATPROTO if zmq.has("pgm") else zmq.EPROTONOSUPPORT,
         "pgm",
     ),
     "bind where somebody is": Mistake(
-        lambda on: on.peer.bind(on.endpoint), zmq.ZMQError, errno.EADDRINUSE, "in use.*inproc://"
+        lambda on: on.peer.bind(on.endpoint), zmq.ZMQError, zmq.EADDRINUSE, "in use.*inproc://"
     ),
     "bind to another machine": Mistake(
         lambda on: on.socket.bind("tcp://192.0.2.1:5555"),
         zmq.ZMQError,
-        errno.EADDRNOTAVAIL,
+        zmq.EADDRNOTAVAIL,
         r"192\.0\.2\.1",
     ),
     "bind to an unknown interface": Mistake(
@@ -387,7 +388,7 @@ MISTAKES = {
     "monitor over the network": Mistake(
         lambda on: on.socket.monitor("tcp://127.0.0.1:5555"),
         zmq.ZMQError,
-        errno.EPROTONOSUPPORT,
+        zmq.EPROTONOSUPPORT,
         "inproc",
     ),
     # -- polling
@@ -404,7 +405,7 @@ MISTAKES = {
     "poll a closed socket": Mistake(
         lambda on: zmq.zmq_poll([(on.socket, zmq.POLLIN), (on.closed, zmq.POLLIN)], 0),
         zmq.ZMQError,
-        errno.ENOTSOCK,
+        zmq.ENOTSOCK,
         CLOSED,
     ),
     "unregister what is not registered": Mistake(
@@ -487,9 +488,12 @@ MISTAKES = {
         lambda on: zmq.proxy(None, on.socket), TypeError, None, "frontend"
     ),
     "proxy with a closed socket": Mistake(
-        lambda on: zmq.proxy(on.socket, on.closed), zmq.ZMQError, errno.ENOTSOCK, CLOSED
+        lambda on: zmq.proxy(on.socket, on.closed), zmq.ZMQError, zmq.ENOTSOCK, CLOSED
     ),
 }
+if not zmq.has("ipc"):
+    for text in ("bind to a path", "connect to a path", "bind in a directory"):
+        del MISTAKES[next(name for name in MISTAKES if name.startswith(text))]
 
 DRAFT_MISTAKES = {
     "send to a group": Mistake(
@@ -612,7 +616,7 @@ def test_closed_socket_raises_enotsock(does: Callable[[zmq.Socket], object], sce
     closed.close()
     with pytest.raises(zmq.ZMQError) as raised:
         does(closed)
-    check(raised, Mistake(does, zmq.ZMQError, errno.ENOTSOCK, "non-socket"))
+    check(raised, Mistake(does, zmq.ZMQError, zmq.ENOTSOCK, NO_SOCKET))
     assert_nothing_was_sent_or_lost(scene)
 
 
@@ -674,7 +678,7 @@ def test_bind_to_a_port_in_use_names_the_endpoint(context: zmq.Context) -> None:
     endpoint = f"tcp://127.0.0.1:{port}"
     with pytest.raises(zmq.ZMQError, match=re.escape(endpoint)) as raised:
         second.bind(endpoint)
-    assert raised.value.errno == errno.EADDRINUSE
+    assert raised.value.errno == zmq.EADDRINUSE
     with pytest.raises(zmq.ZMQBindError, match="random port"):
         second.bind_to_random_port("tcp://127.0.0.1", port, port + 1, max_tries=3)
     second.bind_to_random_port("tcp://127.0.0.1")
@@ -685,7 +689,7 @@ def test_bind_to_a_port_in_use_names_the_endpoint(context: zmq.Context) -> None:
             second.bind(endpoint)
             break
         except zmq.ZMQError as error:
-            if error.errno != errno.EADDRINUSE:
+            if error.errno != zmq.EADDRINUSE:
                 raise
 
 

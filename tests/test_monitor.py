@@ -132,7 +132,8 @@ def test_monitor_tells_the_story_of_a_connection(context):
     listening = recv_monitor_message(server_monitor)
     assert listening["event"] == zmq.EVENT_LISTENING
     assert listening["endpoint"] == endpoint
-    assert os.fstat(listening["value"])
+    if sys.platform != "win32":  # a SOCKET there
+        assert os.fstat(listening["value"])
 
     client.connect(endpoint)
     story = events_until(client_monitor, zmq.EVENT_HANDSHAKE_SUCCEEDED)
@@ -399,7 +400,7 @@ def open_descriptors():
 
 
 count_descriptors = pytest.mark.skipif(
-    not os.path.isdir("/proc/self/fd"), reason="descriptors cannot be counted here"
+    sys.platform != "linux", reason="descriptors cannot be counted here"
 )
 
 
@@ -495,7 +496,9 @@ async def main():
     await monitor.recv_multipart()
     server.close()
     context.term()
-asyncio.run(main())
+loop = asyncio.SelectorEventLoop()
+loop.run_until_complete(main())
+loop.close()
 server.close()
 context.term()
 """,

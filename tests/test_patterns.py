@@ -252,7 +252,7 @@ def test_peers_find_each_other_again(
             try:
                 receiver.bind(endpoint)
             except zmq.ZMQError as error:
-                if error.errno != errno.EADDRINUSE:
+                if error.errno != zmq.EADDRINUSE:
                     raise
             else:
                 break

@@ -20,12 +20,44 @@ MakePair = Callable[..., tuple[zmq.Socket, zmq.Socket]]
 IN, OUT, ERR = int(zmq.POLLIN), int(zmq.POLLOUT), int(zmq.POLLERR)
 
 
+if sys.platform == "win32":
+    # Only sockets can be polled there.
+
+    def open_pipe() -> tuple[int, int]:
+        reader, writer = system_sockets.socketpair()
+        return reader.detach(), writer.detach()
+
+    def write(descriptor: int) -> None:
+        writer = system_sockets.socket(fileno=descriptor)
+        writer.send(b"x")
+        writer.detach()
+
+    def read(descriptor: int) -> None:
+        reader = system_sockets.socket(fileno=descriptor)
+        reader.recv(1)
+        reader.detach()
+
+    close = system_sockets.close
+else:
+
+    def open_pipe() -> tuple[int, int]:
+        return os.pipe()
+
+    def write(descriptor: int) -> None:
+        os.write(descriptor, b"x")
+
+    def read(descriptor: int) -> None:
+        os.read(descriptor, 1)
+
+    close = os.close
+
+
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    reader, writer = os.pipe()
+    reader, writer = open_pipe()
     yield reader, writer
-    os.close(reader)
-    os.close(writer)
+    close(reader)
+    close(writer)
 
 
 @pytest.fixture(params=[0, 1, 10], ids=["alone", "with another", "with ten others"])
@@ -358,14 +390,14 @@ def test_descriptors_and_files_can_be_polled(
         poller.register(near, zmq.POLLIN)
         poller.register(writer, zmq.POLLOUT)
         assert poller.poll(0) == [(writer, OUT)]
-        os.write(writer, b"x")
+        write(writer)
         second.send(b"message")
         far.send(b"x")
         # An object is told by its descriptor.
         assert poller.poll() == [(reader, IN), (first, IN), (near.fileno(), IN), (writer, OUT)]
         assert near in poller
         assert reader in poller
-        os.read(reader, 1)
+        read(reader)
         first.recv()
         near.recv(1)
         assert poller.poll(0) == [(writer, OUT)]
@@ -381,10 +413,10 @@ def test_descriptor_wakes_a_poll(
     first, second = make_pair()
     poller.register(first, zmq.POLLIN)
     poller.register(pipe[0], zmq.POLLIN)
-    writing = when_parked(lambda: os.write(pipe[1], b"x"))
+    writing = when_parked(lambda: write(pipe[1]))
     assert poller.poll() == [(pipe[0], IN)]
     writing.join()
-    os.read(pipe[0], 1)
+    read(pipe[0])
     sending = when_parked(lambda: second.send(b"message"))
     assert poller.poll() == [(first, IN)]
     sending.join()
@@ -392,22 +424,22 @@ def test_descriptor_wakes_a_poll(
 
 def test_broken_pipe_is_told_as_an_error(make_poller: MakePoller) -> None:
     poller = make_poller()
-    reader, writer = os.pipe()
+    reader, writer = open_pipe()
     poller.register(writer, zmq.POLLOUT | zmq.POLLERR)
-    os.close(reader)
+    close(reader)
     ((item, events),) = poller.poll(20_000)
     assert item == writer
     assert events & ERR
-    os.close(writer)
+    close(writer)
 
 
 def test_closed_descriptor_is_told_as_an_error(make_poller: MakePoller) -> None:
     poller = make_poller()
-    reader, writer = os.pipe()
+    reader, writer = open_pipe()
     poller.register(reader, zmq.POLLIN)
     assert poller.poll(0) == []  # from here on it needs no new descriptors
-    os.close(writer)
-    os.close(reader)
+    close(writer)
+    close(reader)
     ((item, events),) = poller.poll(20_000)
     assert item == reader
     assert events & ERR
@@ -440,7 +472,7 @@ def test_zmq_poll_tells_what_is_there(make_pair: MakePair, pipe: tuple[int, int]
     assert zmq.zmq_poll([], 0) == []
     assert zmq.zmq_poll(items, 0) == [(second, OUT)]
     second.send(b"message")
-    os.write(pipe[1], b"x")
+    write(pipe[1])
     assert zmq.zmq_poll(items) == [(first, IN), (pipe[0], IN), (second, OUT)]
     assert zmq.zmq_poll(sockets=items, timeout=5) == zmq.zmq_poll(iter(items), -1)
     assert zmq.zmq_poll([(first, IN), (first, IN)], 0.5) == [(first, IN), (first, IN)]
@@ -466,7 +498,7 @@ def test_select_is_like_that_of_the_standard_library(
     first, second = make_pair()
     assert zmq.select([first, pipe[0]], [second], [], 0) == ([], [second], [])
     second.send(b"message")
-    os.write(pipe[1], b"x")
+    write(pipe[1])
     assert zmq.select([first, pipe[0]], [second, pipe[1]], [first]) == (
         [first, pipe[0]],
         [second, pipe[1]],

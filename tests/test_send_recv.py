@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import array
 import contextlib
 import copy
 import json
 import mmap
 import pickle
+import signal
 import sys
 import threading
 import weakref
@@ -940,6 +942,21 @@ def test_message_that_is_there_is_received_whatever_the_time(
     assert second.recv_json(timeout=0) == {"number": 1}
     first.send_multipart([b"one", b"two"])
     assert second.recv_multipart(timeout=10) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("wait", ["recv", "recv_multipart", "poll"])
+def test_interrupt_ends_a_wait_that_no_signal_ends(
+    near: tuple[zmq.Socket, zmq.Socket], wait: str
+) -> None:
+    # As Ctrl-C on Windows: the system's sleep goes on, and Python notes that there is something.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupting = when_parked(_thread.interrupt_main)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(near[0], wait)()
+        interrupting.join()
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 @pytest.mark.parametrize("timeout", ["1", [], float("nan"), float("inf"), 1e30])

@@ -17,12 +17,12 @@ from asyncio import Future
 from asyncio import _get_running_loop as get_running_loop
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from errno import ENOTSOCK
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import zmq
 from zmq import _core
 from zmq._core import Taken, Watch
+from zmq.constants import ENOTSOCK
 from zmq.error import Again, ZMQError
 
 if TYPE_CHECKING:

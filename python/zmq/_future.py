@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import warnings
 import weakref
 from asyncio import Future
 from asyncio import _get_running_loop as get_running_loop
 from collections import deque
 from collections.abc import Callable, Iterable
-from errno import ENOTSOCK
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -21,8 +20,16 @@ import zmq
 from zmq import _core
 from zmq._async import Lane, Loop, Reader, Received, Selector, Waiting, frames_of
 from zmq._core import take
-from zmq.constants import ETERM, EVENTS, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO, Errno
+from zmq.constants import ENOTSOCK, ETERM, EVENTS, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO, Errno
 from zmq.error import Again, ZMQError
+
+if sys.platform == "win32":
+    # Only sockets can be polled there, and they are no files.
+    from socket import close as _close
+    from socket import dup as _duplicate
+else:
+    from os import close as _close
+    from os import dup as _duplicate
 
 if TYPE_CHECKING:
     from asyncio import Handle
@@ -754,11 +761,11 @@ class _Polling:
         descriptor = watched if isinstance(watched, int) else watched.fileno()
         selector = self.selector
         if events & POLLIN:
-            duplicate = os.dup(descriptor)
+            duplicate = _duplicate(descriptor)
             self.descriptors.append((duplicate, selector.remove_reader))
             selector.add_reader(duplicate, self.reader.readable)
         if events & POLLOUT:
-            duplicate = os.dup(descriptor)
+            duplicate = _duplicate(descriptor)
             self.descriptors.append((duplicate, selector.remove_writer))
             selector.add_writer(duplicate, self.reader.readable)
         if not events & _SOCKET_EVENTS:
@@ -833,7 +840,7 @@ class _Polling:
         for descriptor, remove in descriptors:
             if not closed:
                 remove(descriptor)
-            os.close(descriptor)
+            _close(descriptor)
 
 
 class _AsyncPoller(_Async, zmq.Poller):

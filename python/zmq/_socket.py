@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from errno import EACCES, EADDRINUSE, ENOENT, ENOTSOCK
+from errno import EACCES, ENOENT
 from functools import cache
 from itertools import count
 from operator import index
@@ -13,6 +13,8 @@ from operator import index
 from zmq import _core
 from zmq._typing import Generic, ReceivedT_co
 from zmq.constants import (
+    EADDRINUSE,
+    ENOTSOCK,
     EVENT_ALL,
     LAST_ENDPOINT,
     PAIR,

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
-#include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
@@ -87,10 +86,7 @@ ContextTable& context_table()
 // detached: it ends with the last lingering message, or with the process.
 void terminate_in_background(void* handle)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    const SignalsBlocked blocked;
     try {
         std::thread([handle] {
             while (zmq_ctx_term(handle) != 0 && zmq_errno() == EINTR) {
@@ -99,7 +95,6 @@ void terminate_in_background(void* handle)
     } catch (const std::system_error&) {
         zmq_ctx_shutdown(handle);  // no thread to be had: leaked, but quiet
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 int checked_int(const py::object& value, const char* what)

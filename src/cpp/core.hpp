@@ -5,12 +5,10 @@
 
 #include "libzmq.hpp"
 
-// What a fast path does not need stays out of it, and what it needs is in it.
+// What the hot path needs is in it. (What it does not need: PYBIND11_NOINLINE.)
 #ifdef _MSC_VER
-#define CPPYZMQ_NOINLINE __declspec(noinline)
 #define CPPYZMQ_ALWAYS_INLINE __forceinline
 #else
-#define CPPYZMQ_NOINLINE __attribute__((noinline))
 #define CPPYZMQ_ALWAYS_INLINE __attribute__((always_inline)) inline
 #endif
 
@@ -19,6 +17,7 @@ namespace cppyzmq {
 namespace py = pybind11;
 
 // Each adds its room to the module; module.cpp calls them in this order.
+void register_process(py::module_& module);
 void register_constants(py::module_& module);
 void register_errors(py::module_& module);
 void register_release_queue(py::module_& module);

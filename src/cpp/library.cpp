@@ -1,17 +1,11 @@
 // Facts about libzmq itself.
 #include "library.hpp"
 
+#include "descriptor.hpp"
+#include "process.hpp"
+
 #include <algorithm>
 #include <atomic>
-
-#include <dlfcn.h>
-#include <sys/un.h>
-
-#if defined(__APPLE__)
-#include <mach-o/dyld.h>
-#else
-#include <link.h>
-#endif
 
 #ifndef CPPYZMQ_LIBZMQ_KIND
 #define CPPYZMQ_LIBZMQ_KIND ""
@@ -36,40 +30,9 @@ bool has(const std::string& capability)
     return zmq_has(capability.c_str()) != 0;
 }
 
-// Where the library begins that an address is in; null where it is in none.
-const void* library_at(const void* address, std::string* file = nullptr)
-{
-    Dl_info info{};
-    if (address == nullptr || dladdr(address, &info) == 0 || info.dli_fname == nullptr) {
-        return nullptr;
-    }
-    if (file != nullptr) {
-        *file = info.dli_fname;
-    }
-    return info.dli_fbase;
-}
-
 const void* libzmq_address()
 {
     return reinterpret_cast<const void*>(&zmq_version);
-}
-
-std::vector<std::string> loaded_files()
-{
-    std::vector<std::string> files;
-#if defined(__APPLE__)
-    for (std::uint32_t index = 0; index < _dyld_image_count(); ++index) {
-        files.emplace_back(_dyld_get_image_name(index));
-    }
-#else
-    dl_iterate_phdr(
-        [](dl_phdr_info* info, std::size_t, void* found) {
-            static_cast<std::vector<std::string>*>(found)->emplace_back(info->dlpi_name);
-            return 0;
-        },
-        &files);
-#endif
-    return files;
 }
 
 py::list as_list(const std::vector<std::string>& files)
@@ -100,6 +63,8 @@ py::dict build_options()
     options["compiler"] = "Clang " __clang_version__;
 #elif defined(__GNUC__)
     options["compiler"] = "GCC " __VERSION__;
+#elif defined(_MSC_VER)
+    options["compiler"] = "Visual C++ " + std::to_string(_MSC_FULL_VER);
 #endif
     return options;
 }
@@ -108,11 +73,7 @@ py::dict build_options()
 
 const std::string& libzmq_file()
 {
-    static const std::string file = [] {
-        std::string found;
-        library_at(libzmq_address(), &found);
-        return found;
-    }();
+    static const std::string file = library_at(libzmq_address()).file;
     return file;
 }
 
@@ -120,28 +81,17 @@ const std::string& libzmq_file()
 // functions, and that is in the library whose code made it.
 std::string file_of_socket(const void* handle)
 {
-    std::string file;
-    library_at(*static_cast<const void* const*>(handle), &file);
-    return file;
+    return library_at(*static_cast<const void* const*>(handle)).file;
 }
 
 std::vector<std::string> other_libzmq_files()
 {
-    std::vector<const void*> seen{library_at(libzmq_address())};
+    std::vector<const void*> seen{library_at(libzmq_address()).base};
     std::vector<std::string> others;
-    for (const std::string& name : loaded_files()) {
-        // The program itself has no name.
-        void* library = dlopen(name.empty() ? nullptr : name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
-        if (library == nullptr) {
-            continue;
-        }
-        // Found in what the library depends on, too: the address says whose it is.
-        std::string file;
-        const void* place = library_at(dlsym(library, "zmq_version"), &file);
-        dlclose(library);
-        if (place != nullptr && std::find(seen.begin(), seen.end(), place) == seen.end()) {
-            seen.push_back(place);
-            others.push_back(file);
+    for (const Library& library : libraries_with("zmq_version")) {
+        if (std::find(seen.begin(), seen.end(), library.base) == seen.end()) {
+            seen.push_back(library.base);
+            others.push_back(library.file);
         }
     }
     return others;
@@ -218,7 +168,7 @@ Warn, once in the life of the process, where there is another libzmq in it.)doc"
 --
 
 How this module was built, a dict of str to str or bool.)doc");
-    module.attr("IPC_PATH_MAX_LEN") = sizeof(sockaddr_un::sun_path) - 1;
+    module.attr("IPC_PATH_MAX_LEN") = has("ipc") ? longest_ipc_path : 0;
     module.attr("DRAFT_API") = CPPYZMQ_DRAFTS == 1 && has("draft");
 }
 

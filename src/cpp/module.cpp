@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used())
     pybind11::options options;
     options.disable_function_signatures();
     module.doc() = "Native core: libzmq through cppzmq.";
+    cppyzmq::register_process(module);
     cppyzmq::register_constants(module);
     cppyzmq::register_errors(module);
     cppyzmq::register_release_queue(module);

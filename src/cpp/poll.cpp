@@ -22,7 +22,7 @@ namespace {
 struct Item {
     PyObject* object;  // what is reported; borrowed from the caller's list
     std::shared_ptr<State> state;
-    int descriptor = -1;
+    Descriptor descriptor = no_descriptor;
     int events = 0;
     int ready = 0;
     Waiter waiter;
@@ -34,38 +34,38 @@ struct Item {
 short to_system(int events)
 {
     int system = 0;
-    system |= (events & ZMQ_POLLIN) != 0 ? POLLIN : 0;
-    system |= (events & ZMQ_POLLOUT) != 0 ? POLLOUT : 0;
-    system |= (events & ZMQ_POLLPRI) != 0 ? POLLPRI : 0;
+    system |= (events & ZMQ_POLLIN) != 0 ? poll_in : 0;
+    system |= (events & ZMQ_POLLOUT) != 0 ? poll_out : 0;
+    system |= (events & ZMQ_POLLPRI) != 0 ? poll_priority : 0;
     return static_cast<short>(system);
 }
 
 int from_system(short system)
 {
     int events = 0;
-    events |= (system & POLLIN) != 0 ? ZMQ_POLLIN : 0;
-    events |= (system & POLLOUT) != 0 ? ZMQ_POLLOUT : 0;
-    events |= (system & POLLPRI) != 0 ? ZMQ_POLLPRI : 0;
-    events |= (system & ~(POLLIN | POLLOUT | POLLPRI)) != 0 ? ZMQ_POLLERR : 0;
+    events |= (system & poll_in) != 0 ? ZMQ_POLLIN : 0;
+    events |= (system & poll_out) != 0 ? ZMQ_POLLOUT : 0;
+    events |= (system & poll_priority) != 0 ? ZMQ_POLLPRI : 0;
+    events |= (system & ~(poll_in | poll_out | poll_priority)) != 0 ? ZMQ_POLLERR : 0;
     return events;
 }
 
-bool report(PyObject* list, PyObject* socket, int descriptor, int ready)
+bool report(PyObject* list, PyObject* socket, Descriptor descriptor, int ready)
 {
     const py::object first = socket != nullptr
                                  ? py::reinterpret_borrow<py::object>(socket)
-                                 : py::reinterpret_steal<py::object>(PyLong_FromLong(descriptor));
+                                 : py::reinterpret_steal<py::object>(descriptor_object(descriptor));
     const py::object second = py::reinterpret_steal<py::object>(PyLong_FromLong(ready));
     const py::object pair = py::reinterpret_steal<py::object>(
         first && second ? PyTuple_Pack(2, first.ptr(), second.ptr()) : nullptr);
     return pair && PyList_Append(list, pair.ptr()) == 0;
 }
 
-int descriptor_of(PyObject* object)
+Descriptor descriptor_of(PyObject* object)
 {
     int descriptor = -1;
     if (PyLong_Check(object)) {
-        return read_int(object, descriptor) ? descriptor : -1;
+        return read_int(object, descriptor) ? static_cast<Descriptor>(descriptor) : no_descriptor;
     }
     descriptor = PyObject_AsFileDescriptor(object);
     if (descriptor < 0 && PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
@@ -75,7 +75,7 @@ int descriptor_of(PyObject* object)
                      "fileno() method, got: %R",
                      object);
     }
-    return descriptor;
+    return static_cast<Descriptor>(descriptor);
 }
 
 namespace {
@@ -110,7 +110,7 @@ private:
 
 bool Round::add(PyObject* object, int events)
 {
-    Item item{object, nullptr, -1, events, 0, {}, false};
+    Item item{object, nullptr, no_descriptor, events, 0, {}, false};
     if (is_socket(object)) {
         Socket* socket = socket_of(object);
         if (socket == nullptr) {
@@ -119,7 +119,7 @@ bool Round::add(PyObject* object, int events)
         item.state = socket->state;
     } else {
         item.descriptor = descriptor_of(object);
-        if (item.descriptor < 0 && PyErr_Occurred() != nullptr) {
+        if (item.descriptor == no_descriptor && PyErr_Occurred() != nullptr) {
             return false;
         }
         has_descriptors_ = true;
@@ -183,9 +183,9 @@ void Round::look_at_descriptors()
     system_.clear();
     for (const Item& item : items_) {
         system_.push_back(
-            {item.state == nullptr ? item.descriptor : -1, to_system(item.events), 0});
+            {item.state == nullptr ? item.descriptor : no_descriptor, to_system(item.events), 0});
     }
-    if (poll(system_.data(), static_cast<nfds_t>(system_.size()), 0) <= 0) {
+    if (poll_descriptors(system_.data(), system_.size(), 0) <= 0) {
         return;
     }
     for (std::size_t index = 0; index < items_.size(); ++index) {
@@ -202,13 +202,13 @@ bool Round::sleep(Wake& wake, const Deadline& deadline)
     bool blind = false;
     for (const Item& item : items_) {
         if (item.state != nullptr) {
-            system_.push_back({item.state->fd(), POLLIN, 0});
-            blind = blind || item.state->fd() < 0;
+            system_.push_back({item.state->fd(), poll_in, 0});
+            blind = blind || item.state->blind();
         } else {
             system_.push_back({item.descriptor, to_system(item.events), 0});
         }
     }
-    system_.push_back({wake.descriptor(), POLLIN, 0});
+    system_.push_back({wake.descriptor(), poll_in, 0});
     const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline, blind);
     if (system_.back().revents != 0) {
         wake.drain();

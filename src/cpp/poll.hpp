@@ -1,7 +1,7 @@
 // What zmq_poll and Poller share.
 #pragma once
 
-#include "core.hpp"
+#include "descriptor.hpp"
 
 namespace cppyzmq {
 
@@ -12,11 +12,11 @@ int from_system(short system);
 
 // The file descriptor of an int, or of an object with fileno(). May be negative
 // without an exception: poll(2) passes such over.
-int descriptor_of(PyObject* object);
+Descriptor descriptor_of(PyObject* object);
 
 // Appends (socket or, where that is null, descriptor, events) to a list. False
 // with a Python exception.
-bool report(PyObject* list, PyObject* socket, int descriptor, int ready);
+bool report(PyObject* list, PyObject* socket, Descriptor descriptor, int ready);
 
 // One round over [(object, events), ...]; null with a Python exception.
 PyObject* poll_pairs(PyObject* pairs, long timeout_ms);

@@ -11,9 +11,6 @@
 #include "socket.hpp"
 #include "wait.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -108,10 +105,10 @@ WatchedSet::~WatchedSet()
 {
     for (const auto& entry : entries_) {
         if (entry->state != nullptr && entry->descriptor >= 0) {
-            ::close(entry->descriptor);
+            close_descriptor(entry->descriptor);
         }
     }
-    ::close(epoll_);
+    close_descriptor(epoll_);
 }
 
 bool WatchedSet::add(const py::object& object, int events)
@@ -135,12 +132,11 @@ bool WatchedSet::add(const py::object& object, int events)
     entry->state = socket->state;
     // A closed socket has no descriptor to duplicate any more; poll() says so.
     if (!entry->state->closed() && entry->state->fd() >= 0) {
-        entry->descriptor = fcntl(entry->state->fd(), F_DUPFD_CLOEXEC, 0);
+        entry->descriptor = duplicate(entry->state->fd());
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.ptr = entry.get();
-        if (entry->descriptor < 0 ||
-            epoll_ctl(epoll_, EPOLL_CTL_ADD, entry->descriptor, &event) != 0) {
+        if (epoll_ctl(epoll_, EPOLL_CTL_ADD, entry->descriptor, &event) != 0) {
             PyErr_SetFromErrno(PyExc_OSError);
             return false;
         }
@@ -156,7 +152,7 @@ void WatchedSet::remove(std::size_t place)
         --files_;
     } else if (entry.descriptor >= 0) {
         epoll_ctl(epoll_, EPOLL_CTL_DEL, entry.descriptor, nullptr);
-        ::close(entry.descriptor);
+        close_descriptor(entry.descriptor);
     }
     entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(place));
 }
@@ -238,7 +234,7 @@ bool WatchedSet::look_at_files()
             system_.push_back({entry->descriptor, to_system(entry->events), 0});
         }
     }
-    const bool any = ::poll(system_.data(), static_cast<nfds_t>(system_.size()), 0) > 0;
+    const bool any = poll_descriptors(system_.data(), system_.size(), 0) > 0;
     auto item = system_.begin();
     for (const auto& entry : entries_) {
         if (entry->state == nullptr) {

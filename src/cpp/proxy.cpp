@@ -377,10 +377,10 @@ bool Proxy::sleep(const Deadline& deadline)
     system_.clear();
     bool blind = false;
     for (const Side& side : sides_) {
-        system_.push_back({side.state->fd(), POLLIN, 0});
-        blind = blind || side.state->fd() < 0;
+        system_.push_back({side.state->fd(), poll_in, 0});
+        blind = blind || side.state->blind();
     }
-    system_.push_back({wake_->descriptor(), POLLIN, 0});
+    system_.push_back({wake_->descriptor(), poll_in, 0});
     const bool uninterrupted = sleep_on(system_.data(), system_.size(), deadline, blind);
     if (system_.back().revents != 0) {
         wake_->drain();

@@ -2,12 +2,10 @@
 #include "release_queue.hpp"
 
 #include "gil.hpp"
-
-#include <pthread.h>
+#include "process.hpp"
 
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <thread>
 
@@ -65,13 +63,8 @@ public:
             return;
         }
         started_ = true;
-        // Signals are for Python's threads.
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, &before);
+        const SignalsBlocked blocked;
         thread_ = std::thread([this] { run(); });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
     // From any thread, when something was pushed on an empty stack.
@@ -150,13 +143,13 @@ void start_late_drainer()
 }
 
 const int fork_handlers =
-    pthread_atfork([] { late_drainer_mutex.lock(); }, [] { late_drainer_mutex.unlock(); },
-                   [] {
-                       exit_gate.after_fork();
-                       late_drainer.store(nullptr);
-                       pending_call_queued.store(false);
-                       late_drainer_mutex.unlock();
-                   });
+    at_fork([] { late_drainer_mutex.lock(); }, [] { late_drainer_mutex.unlock(); },
+            [] {
+                exit_gate.after_fork();
+                late_drainer.store(nullptr);
+                pending_call_queued.store(false);
+                late_drainer_mutex.unlock();
+            });
 
 int drain_as_pending_call(void*)
 {

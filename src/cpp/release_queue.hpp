@@ -48,7 +48,7 @@ public:
     static bool draining_here() { return draining_here_; }
 
 private:
-#ifdef __GNUC__
+#if defined(__GNUC__) && !defined(_WIN32)
     // The dynamic model costs a call for each look.
     __attribute__((tls_model("initial-exec")))
 #endif

@@ -12,8 +12,6 @@
 #include <cstring>
 #include <string>
 
-#include <sys/un.h>
-
 namespace cppyzmq {
 
 PyTypeObject* socket_type = nullptr;
@@ -118,8 +116,7 @@ std::string endpoint_of(const py::object& address)
     std::string message = zmq_strerror(error);
     if (ipc && error == ENAMETOOLONG) {
         message += ": the ipc path \"" + path + "\" is longer than " +
-                   std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
-                   " bytes (zmq.IPC_PATH_MAX_LEN)";
+                   std::to_string(longest_ipc_path) + " bytes (zmq.IPC_PATH_MAX_LEN)";
     } else if (ipc && error == ENOENT) {
         message += " for ipc path \"" + path + "\": its directory must exist";
     } else if (error == ENODEV) {
@@ -316,10 +313,10 @@ std::uintptr_t underlying(const Socket& self)
     return reinterpret_cast<std::uintptr_t>(self.state->handle());
 }
 
-int fileno(Socket& self)
+Descriptor fileno(Socket& self)
 {
     State& state = state_of(self);
-    int descriptor = -1;
+    Descriptor descriptor = no_descriptor;
     {
         const Entered entered(state);
         if (!entered) {
@@ -327,7 +324,7 @@ int fileno(Socket& self)
         }
         descriptor = state.fd();
     }
-    if (descriptor < 0) {
+    if (!is_descriptor(descriptor)) {
         raise_error_about(EINVAL, "a thread-safe socket has no file descriptor");
         throw py::error_already_set();
     }

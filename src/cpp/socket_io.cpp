@@ -188,8 +188,8 @@ struct Patience {
 
 // The rest of a call whose first attempt has failed, with errno. False with a Python
 // exception.
-CPPYZMQ_NOINLINE bool finish(State& state, Entered& entered, int events, const Patience& patience,
-                             Attempt attempt)
+PYBIND11_NOINLINE bool finish(State& state, Entered& entered, int events, const Patience& patience,
+                              Attempt attempt)
 {
     const int error = errno;
     const bool waits = patience.waits();
@@ -234,7 +234,7 @@ CPPYZMQ_ALWAYS_INLINE bool run(State& state, int events, const Patience& patienc
 
 // A thread of this process that sleeps wants the GIL as soon as the message wakes
 // it: with the GIL in our hand it would wake in vain, on one processor every time.
-CPPYZMQ_NOINLINE int attempt_without_gil(State& state, Attempt attempt)
+PYBIND11_NOINLINE int attempt_without_gil(State& state, Attempt attempt)
 {
     const ReleaseGil released;
     const Entered entered(state, Gil::released);
@@ -270,7 +270,7 @@ void give_back(State& state, Parts& parts, bool last_more)
     }
 }
 
-CPPYZMQ_NOINLINE PyObject* long_bytes_from(zmq::message_t& part)
+PYBIND11_NOINLINE PyObject* long_bytes_from(zmq::message_t& part)
 {
     const std::size_t size = part.size();
     PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
@@ -459,8 +459,8 @@ CPPYZMQ_ALWAYS_INLINE PyObject* send_small(State& state, PyObject* bytes, int fl
     Py_RETURN_NONE;
 }
 
-CPPYZMQ_NOINLINE PyObject* send_anything(Socket& socket, PyObject* const* arguments,
-                                         Py_ssize_t count, PyObject* keywords)
+PYBIND11_NOINLINE PyObject* send_anything(Socket& socket, PyObject* const* arguments,
+                                          Py_ssize_t count, PyObject* keywords)
 {
     SendArguments given;
     if (!given.read(send_signature, arguments, count, keywords)) {
@@ -588,7 +588,7 @@ struct ReceiveArguments {
 };
 
 // No memory for the object: the part is intact.
-CPPYZMQ_NOINLINE void give_back(State& state, zmq::message_t& part)
+PYBIND11_NOINLINE void give_back(State& state, zmq::message_t& part)
 {
     const bool more = has_more(state, part);
     Parts parts;
@@ -611,7 +611,7 @@ CPPYZMQ_ALWAYS_INLINE PyObject* receive_bytes(State& state, const Patience& pati
 }
 
 // Straight into the Frame: moving a message is a call of libzmq.
-CPPYZMQ_NOINLINE PyObject* receive_frame(State& state, const Patience& patience, bool track)
+PYBIND11_NOINLINE PyObject* receive_frame(State& state, const Patience& patience, bool track)
 {
     PyObject* made = new_frame(track);
     if (made == nullptr) {
@@ -626,8 +626,8 @@ CPPYZMQ_NOINLINE PyObject* receive_frame(State& state, const Patience& patience,
     return made;
 }
 
-CPPYZMQ_NOINLINE PyObject* receive_as(Socket& socket, PyObject* const* arguments, Py_ssize_t count,
-                                      PyObject* keywords)
+PYBIND11_NOINLINE PyObject* receive_as(Socket& socket, PyObject* const* arguments, Py_ssize_t count,
+                                       PyObject* keywords)
 {
     ReceiveArguments given;
     if (!given.read(recv_signature, arguments, count, keywords)) {

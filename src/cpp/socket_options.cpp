@@ -364,9 +364,10 @@ PyObject* get_socket_option(Socket& socket, int option)
             return get_number<std::int64_t>(state, option);
         case OptionType::fd:
             if (option == ZMQ_FD && state.signalled()) {
-                return warn_draft_descriptor() ? PyLong_FromLong(state.fd()) : nullptr;
+                return warn_draft_descriptor() ? descriptor_object(state.fd()) : nullptr;
             }
-            break;
+            return option == ZMQ_FD ? get_number<std::make_signed_t<Descriptor>>(state, option)
+                                    : get_number<int>(state, option);
         case OptionType::int32:
             break;
     }

@@ -3,22 +3,12 @@
 
 #include "errors.hpp"
 
-#include <fcntl.h>
-#include <pthread.h>
-#include <unistd.h>
-
 #include <cerrno>
-#include <system_error>
 #include <thread>
 #include <unordered_map>
 
-#ifdef __linux__
-#include <sys/eventfd.h>
-#endif
-
 namespace cppyzmq {
 
-std::atomic<unsigned> process_generation{0};
 std::atomic<int> inproc_sleepers{0};
 
 namespace {
@@ -76,7 +66,7 @@ void after_fork_in_child()
     registry().mutex.unlock();
 }
 
-const int fork_handlers = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+const int fork_handlers = at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
 
 void pause_briefly()
 {
@@ -89,48 +79,23 @@ void pause_briefly()
 
 }  // namespace
 
-Wake::Wake()
-{
-#ifdef __linux__
-    read_end_ = write_end_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    const bool made = read_end_ >= 0;
-#else
-    int ends[2];
-    const bool made = pipe(ends) == 0;
-    if (made) {
-        read_end_ = ends[0];
-        write_end_ = ends[1];
-        for (const int end : ends) {
-            fcntl(end, F_SETFL, O_NONBLOCK);
-            fcntl(end, F_SETFD, FD_CLOEXEC);
-        }
-    }
-#endif
-    if (!made) {
-        throw std::system_error(errno, std::generic_category(), "cannot make a wake descriptor");
-    }
-}
+Wake::Wake() : ends_(open_wake()) {}
 
 Wake::~Wake()
 {
-    ::close(read_end_);
-    if (write_end_ != read_end_) {
-        ::close(write_end_);
-    }
+    close_wake(ends_);
 }
 
 void Wake::wake()
 {
     pending_.store(true, std::memory_order_relaxed);
-    const std::uint64_t one = 1;
-    // EAGAIN, the only failure: it is readable already.
-    [[maybe_unused]] const auto written = write(write_end_, &one, sizeof one);
+    write_wake(ends_.write);
 }
 
 void Wake::drain()
 {
-    std::uint64_t count[8];
-    while (read(read_end_, count, sizeof count) > 0 && read_end_ != write_end_) {
+    // Where both ends are one, a read takes all of it.
+    while (read_wake(ends_.read) && ends_.read != ends_.write) {
     }
     pending_.store(false, std::memory_order_relaxed);
 }
@@ -169,10 +134,10 @@ State::State(void* handle, bool inherited)
     if (inherited) {
         return;
     }
-    // A thread-safe socket has no such descriptor (EINVAL): fd_ stays -1.
+    // A thread-safe socket has no such descriptor (EINVAL).
     std::size_t size = sizeof fd_;
     if (zmq_getsockopt(handle, ZMQ_FD, &fd_, &size) != 0) {
-        fd_ = -1;
+        fd_ = no_descriptor;
     }
 }
 
@@ -182,13 +147,13 @@ State::State(void* handle, bool inherited)
 void State::open_signals()
 {
 #if CPPYZMQ_DRAFTS && defined(__linux__)
-    if (fd_ >= 0) {
+    if (!blind()) {
         return;
     }
     poller_ = zmq_poller_new();
     if (poller_ == nullptr || zmq_poller_add(poller_, handle_, nullptr, 0) != 0 ||
         zmq_poller_fd(poller_, &fd_) != 0) {
-        fd_ = -1;
+        fd_ = no_descriptor;
         close_signals();
     }
 #endif
@@ -205,8 +170,7 @@ void State::close_signals()
 
 bool State::quieten()
 {
-    std::uint64_t count = 0;
-    return poller_ != nullptr && read(fd_, &count, sizeof count) > 0;
+    return poller_ != nullptr && read_wake(fd_);
 }
 
 State::~State()

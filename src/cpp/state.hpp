@@ -12,7 +12,8 @@
 // wakes the others whose events are there.
 #pragma once
 
-#include "core.hpp"
+#include "descriptor.hpp"
+#include "process.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -22,10 +23,6 @@
 #include <string>
 
 namespace cppyzmq {
-
-// Raised in the child of every fork. What was made under another number belongs
-// to the parent, and is never handed to libzmq here.
-extern std::atomic<unsigned> process_generation;
 
 // How many threads sleep on a socket that has an inproc endpoint.
 extern std::atomic<int> inproc_sleepers;
@@ -38,7 +35,7 @@ public:
     Wake(const Wake&) = delete;
     Wake& operator=(const Wake&) = delete;
 
-    int descriptor() const { return read_end_; }
+    Descriptor descriptor() const { return ends_.read; }
     void wake();   // from any thread
     void drain();  // by the sleeper
     // Whether somebody woke it. Its descriptor may be readable without: drain() can
@@ -47,8 +44,7 @@ public:
 
 private:
     friend class WakeLease;
-    int read_end_ = -1;
-    int write_end_ = -1;
+    const WakeEnds ends_;
     std::atomic<bool> pending_{false};
     Wake* next_ = nullptr;  // in the pool
 };
@@ -121,7 +117,9 @@ public:
     State& operator=(const State&) = delete;
 
     void* handle() const { return handle_; }
-    int fd() const { return fd_; }
+    // no_descriptor where libzmq gives none.
+    Descriptor fd() const { return fd_; }
+    bool blind() const { return fd_ == no_descriptor; }
 
     // Takes the socket for one call. False once it is closed, with errno
     // ENOTSOCK, or when it belongs to the parent process.
@@ -242,7 +240,7 @@ private:
     Waiter* waiters_ = nullptr;
     bool sent_parts_ = false;  // ever: part_sent()
     void* const handle_;
-    int fd_ = -1;
+    Descriptor fd_ = no_descriptor;
     void* poller_ = nullptr;  // libzmq's, that only has the descriptor signalled
     const unsigned generation_;
 };

@@ -2,16 +2,9 @@
 // handlers, and then outside the socket.
 #include "wait.hpp"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-
-#ifdef __linux__
-#include <sys/syscall.h>
-#endif
 
 namespace cppyzmq {
 
@@ -24,23 +17,6 @@ constexpr int look_for_signals_every_ms = 100;
 
 // The longest sleep that poll(2) knows.
 constexpr long longest_ms = INT_MAX;
-
-bool is_main_thread()
-{
-#ifdef __linux__
-    // Asked once for each thread, and again in a child: whoever forks becomes the main thread.
-    thread_local unsigned asked_in = 0;
-    thread_local int answer = -1;
-    const unsigned generation = process_generation.load(std::memory_order_relaxed);
-    if (answer < 0 || asked_in != generation) {
-        asked_in = generation;
-        answer = syscall(SYS_gettid) == getpid() ? 1 : 0;
-    }
-    return answer == 1;
-#else
-    return pthread_main_np() != 0;
-#endif
-}
 
 int earlier(int one_ms, int other_ms)
 {
@@ -76,7 +52,7 @@ int Deadline::sleep() const
 bool sleep_on(pollfd* items, std::size_t count, const Deadline& deadline, bool blind)
 {
     const int longest = blind ? earlier(deadline.sleep(), blind_interval_ms) : deadline.sleep();
-    const int ready = poll(items, static_cast<nfds_t>(count), longest);
+    const int ready = poll_descriptors(items, count, longest);
     if (ready < 0) {
         return errno != EINTR;
     }
@@ -127,10 +103,10 @@ Waited wait_without_gil(State& state, Wake& wake, int events, const Deadline& de
                 linked = true;
             }
         }
-        pollfd items[] = {{state.fd(), POLLIN, 0}, {wake.descriptor(), POLLIN, 0}};
+        pollfd items[] = {{state.fd(), poll_in, 0}, {wake.descriptor(), poll_in, 0}};
         const bool inproc = state.inproc.load(std::memory_order_relaxed);
         inproc_sleepers.fetch_add(inproc ? 1 : 0);
-        const bool slept = sleep_on(items, 2, deadline, state.fd() < 0);
+        const bool slept = sleep_on(items, 2, deadline, state.blind());
         inproc_sleepers.fetch_sub(inproc ? 1 : 0);
         if (!slept) {
             const Entered back(state, Gil::released, &waiter);
@@ -196,7 +172,7 @@ Waited wait_until_woken(Wake& wake, const Deadline& deadline)
         if (PyErr_CheckSignals() != 0) {
             return Waited::raised;
         }
-        pollfd item{wake.descriptor(), POLLIN, 0};
+        pollfd item{wake.descriptor(), poll_in, 0};
         PyThreadState* thread = PyEval_SaveThread();
         sleep_on(&item, 1, deadline);
         if (item.revents != 0) {

@@ -9,8 +9,6 @@
 
 #include "state.hpp"
 
-#include <poll.h>
-
 #include <chrono>
 #include <memory>
 

@@ -16,14 +16,13 @@
 #include "gil.hpp"
 #include "release_queue.hpp"
 
-#include <fcntl.h>
 #include <structmember.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
-#include <system_error>
+#include <iterator>
 
 namespace cppyzmq {
 
@@ -258,13 +257,7 @@ public:
     void open(const std::shared_ptr<State>& state)
     {
         auto wake = std::make_unique<Wake>();
-        int descriptor = -1;
-        if (state->fd() >= 0) {
-            descriptor = fcntl(state->fd(), F_DUPFD_CLOEXEC, 0);
-            if (descriptor < 0) {
-                throw std::system_error(errno, std::generic_category(), "cannot watch a socket");
-            }
-        }
+        const Descriptor descriptor = state->blind() ? no_descriptor : duplicate(state->fd());
         if (state_ != nullptr) {
             close();
         }
@@ -276,9 +269,9 @@ public:
     const std::shared_ptr<State>& state() const { return state_; }
     const Waiter* waiter() const { return &waiter_; }
 
-    // Negative where the socket has none (thread-safe sockets).
-    int descriptor() const { return descriptor_; }
-    int wake_descriptor() const { return wake_->descriptor(); }
+    // no_descriptor where the socket has none (thread-safe sockets).
+    Descriptor descriptor() const { return descriptor_; }
+    Descriptor wake_descriptor() const { return wake_->descriptor(); }
 
     // Inside the socket: from here on the descriptors tell, of these events too.
     void arm_for(int events)
@@ -355,9 +348,9 @@ public:
     void close()
     {
         disarm();
-        if (descriptor_ >= 0) {
-            ::close(descriptor_);
-            descriptor_ = -1;
+        if (is_descriptor(descriptor_)) {
+            close_descriptor(descriptor_);
+            descriptor_ = no_descriptor;
         }
     }
 
@@ -365,7 +358,7 @@ private:
     std::shared_ptr<State> state_;
     std::unique_ptr<Wake> wake_;
     Waiter waiter_;
-    int descriptor_ = -1;
+    Descriptor descriptor_ = no_descriptor;
     bool armed_ = false;
 };
 

@@ -538,7 +538,7 @@ class ProcessDevice(BackgroundDevice):
                 if not reader.poll():
                     return
                 message = reader.recv_bytes()
-            except EOFError:
+            except (EOFError, BrokenPipeError):  # the latter on Windows
                 return
         error, text = pickle.loads(message)
         error.__cause__ = _RemoteTraceback(text)
