@@ -47,13 +47,6 @@ from zmq.error import (
     ZMQVersionError,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from zmq import _typing as _typing
-    from zmq import backend as backend
-    from zmq import sugar as sugar
-    from zmq import utils as utils
-
 #: From how many bytes up send(copy=False) and Frame do not copy. It may be assigned to.
 COPY_THRESHOLD = 65536
 
@@ -106,20 +99,7 @@ __all__ = [
 ]
 __all__ += constants.__all__
 
-if not TYPE_CHECKING:
-    # Modules that programs reach as attributes after `import zmq` alone, loaded when they are.
-    _ON_DEMAND = {
-        "_typing": (),
-        "backend": ("cython", "select"),
-        "sugar": (),
-        "utils": ("interop", "jsonapi"),
-    }
-
-    def __getattr__(name):
-        if name not in _ON_DEMAND:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        for part in _ON_DEMAND[name]:
-            import_module(f"{__name__}.{name}.{part}")
-        return import_module(f"{__name__}.{name}")
+# Packages that programs reach after `import zmq` alone, and that load what is in them when it is
+# asked for. Were they loaded so themselves, by a __getattr__ of this module, CPython would look
+# up zmq.PUB and all else the slow way.
+from zmq import backend, sugar, utils  # noqa: E402, F401

@@ -20,8 +20,15 @@ from zmq._core import (
     zmq_version_info,
 )
 from zmq._core import Frame as Message
-from zmq.backend import cython, select
+from zmq._on_demand import on_demand
+from zmq.backend import select
 from zmq.backend.select import public_api, select_backend
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from zmq.backend import cython
+else:
+    __getattr__ = on_demand(__name__, "cython")
 
 #: Names of the backends that pyzmq tries; here both are the native module.
 first = "zmq.backend.cython"

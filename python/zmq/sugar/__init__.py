@@ -34,16 +34,32 @@ from zmq import (
     zmq_version,
     zmq_version_info,
 )
-from zmq.sugar import (
-    attrsettr,
-    context,
-    frame,
-    poll,
-    socket,
-    stopwatch,
-    tracker,
-    version,
-)
+from zmq._on_demand import on_demand
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from zmq.sugar import (
+        attrsettr,
+        context,
+        frame,
+        poll,
+        socket,
+        stopwatch,
+        tracker,
+        version,
+    )
+else:
+    __getattr__ = on_demand(
+        __name__,
+        "attrsettr",
+        "context",
+        "frame",
+        "poll",
+        "socket",
+        "stopwatch",
+        "tracker",
+        "version",
+    )
 
 __all__ = [
     "_FINISHED_TRACKER",
