@@ -68,7 +68,7 @@ def proxy_steerable(
     backend: Socket,
     capture: Socket | None = None,
     control: Socket | None = None,
-) -> None: ...
+) -> int: ...
 def monitored_queue(
     in_socket: Socket,
     out_socket: Socket,
