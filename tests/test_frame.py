@@ -202,6 +202,15 @@ def test_frame_and_its_attributes_can_be_collected() -> None:
     assert alive() is None
 
 
+def test_frame_that_came_from_nowhere_has_no_descriptor_as_attribute() -> None:
+    frame = zmq.Frame(b"made here")
+    assert not hasattr(frame, "srcfd")
+    with pytest.raises(AttributeError, match="SRCFD"):
+        _ = frame.SRCFD
+    with pytest.raises(zmq.ZMQError):
+        frame.get(zmq.SRCFD)
+
+
 def test_subclass_may_declare_attributes() -> None:
     class Own(zmq.Frame):
         declared = 1
