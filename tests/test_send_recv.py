@@ -542,6 +542,22 @@ def test_messages_travel_in_forms_of_their_own(near: tuple[zmq.Socket, zmq.Socke
     assert second.recv() == b"next"
 
 
+def test_message_of_no_parts_is_refused(near: tuple[zmq.Socket, zmq.Socket]) -> None:
+    first, second = near
+
+    class PartByPart(zmq.Socket):
+        def send(self, *arguments: Any, **keywords: Any) -> Any:
+            return super().send(*arguments, **keywords)
+
+    # An IndexError in pyzmq.
+    for sender in (first, PartByPart(first)):
+        for nothing in ([], (), iter(())):
+            with pytest.raises(ValueError, match="at least one part") as raised:
+                sender.send_multipart(nothing)
+            assert isinstance(raised.value, IndexError)
+    assert second.poll(0) == 0
+
+
 # -- no copies -----------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from asyncio import Future
 from asyncio import _get_running_loop as get_running_loop
 from collections import deque
 from collections.abc import Callable, Iterable
-from errno import ENOTSOCK
+from errno import ENOTSOCK, ENOTSUP
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -21,7 +21,7 @@ import zmq
 from zmq import _core
 from zmq._async import Lane, Loop, Reader, Received, Selector, Waiting, frames_of
 from zmq._core import take
-from zmq.constants import ETERM, EVENTS, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO, Errno
+from zmq.constants import ETERM, EVENTS, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO
 from zmq.error import Again, ZMQError
 
 if TYPE_CHECKING:
@@ -636,8 +636,8 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
         try:
             ready = _native_poll(self, 0, flags)
         except ZMQError as error:
-            if error.errno == ENOTSOCK:
-                raise ZMQError(Errno.ENOTSUP, "cannot poll a socket that is closed") from None
+            if error.errno == ENOTSUP:
+                raise
             return lane.failed(error)
         if ready or timeout == 0:
             return lane.finished(ready)

@@ -25,7 +25,7 @@ from zmq.constants import (
     SocketType,
     _OptType,
 )
-from zmq.error import ZMQBindError, ZMQError
+from zmq.error import ClosedSocketError, EmptyMessageError, ZMQBindError, ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,7 +141,10 @@ def _send_parts(
     **kwargs: Any,
 ) -> _core.MessageTracker | None:
     """Send a message part by part: ``send_multipart`` of a class with its own ``send``."""
-    *parts, last = msg_parts
+    parts = list(msg_parts)
+    if not parts:
+        raise EmptyMessageError("a message has at least one part, got none")
+    last = parts.pop()
     for part in parts:
         self.send(part, SNDMORE | flags, copy=copy, track=track, **kwargs)
     sent: _core.MessageTracker | None = self.send(last, flags, copy=copy, track=track, **kwargs)
@@ -218,7 +221,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         context: _core.Context | None = ctx_or_socket
         if isinstance(shadow, _core.Socket):
             if shadow.closed:
-                raise ZMQError(ENOTSOCK, f"cannot shadow {shadow!r}: it is closed")
+                raise ClosedSocketError(ENOTSOCK, f"cannot shadow {shadow!r}: it is closed")
             context = context or shadow.context
             shadowed: _core.Socket | int = shadow
         else:

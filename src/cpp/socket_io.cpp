@@ -492,8 +492,7 @@ PyObject* socket_send_multipart(PyObject* self, PyObject* const* arguments, Py_s
         }
     }
     if (parts.empty()) {
-        PyErr_SetString(PyExc_ValueError, "a message has at least one part, got none");
-        return nullptr;
+        return raise_empty_message();
     }
     if (!run_send(state, given.flags, [&] { return send_parts(state, parts, given.flags); })) {
         return nullptr;
@@ -641,7 +640,9 @@ PyObject* socket_poll(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
     };
     Entered entered(state);
     if (!entered) {
-        return raise_refused(state);
+        // As pyzmq has it, unlike every other call on a closed socket.
+        return state.closed() ? raise_error_about(ENOTSUP, "the socket is closed")
+                              : raise_refused(state);
     }
     if (attempt() >= 0 || (errno == EAGAIN && timeout_ms == 0)) {
         return PyLong_FromLong(ready);
@@ -885,7 +886,8 @@ int
 Raises
 ------
 ZMQError
-    ENOTSOCK: the socket is closed; ETERM: the context was terminated.)"),
+    ENOTSUP: the socket is closed; ENOTSOCK: it is closed while this waits; ETERM:
+    the context was terminated.)"),
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ import gevent
 from gevent.event import Event
 
 from zmq import _core
-from zmq.constants import DONTWAIT, POLLIN, POLLOUT, SocketType
+from zmq.constants import DONTWAIT, EVENTS, POLLIN, POLLOUT, SocketType
 from zmq.error import Again
 from zmq.green._wait import wait_until_done
 from zmq.green.poll import _Poller as Poller
@@ -59,7 +59,7 @@ def _send(socket: _core.Socket, parts: list[_core.Frame]) -> None:
 
 
 def _wait(socket: _core.Socket, events: int) -> None:
-    if not _core.Socket.poll(socket, 0, events):
+    if not _core.Socket.get(socket, EVENTS) & events:
         zmq_poll([(socket, events)])
 
 
