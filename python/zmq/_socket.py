@@ -76,6 +76,11 @@ def address_of(handle: Any) -> int:
     return cast_int_addr(handle)
 
 
+def whole_number(number: Any) -> int:
+    """Give a number as int; a float is cut off, as pyzmq does."""
+    return int(number) if isinstance(number, float) else index(number)
+
+
 #: By number: the enum itself takes five times as long to find a member.
 _SOCKET_TYPES: dict[int, SocketType] = {int(member): member for member in SocketType}
 
@@ -232,7 +237,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             if socket_type == -1:
                 raise TypeError("socket_type must be specified")
         super().__init__(
-            context, index(socket_type), shadow=shadowed, copy_threshold=copy_threshold
+            context, whole_number(socket_type), shadow=shadowed, copy_threshold=copy_threshold
         )
         if shadowed != 0:
             socket_type = _core.Socket.get(self, TYPE)
