@@ -412,6 +412,16 @@ def test_finished_tracker_is_shared(make_pair: MakePair) -> None:
     assert first.send(b"small", copy=False) is zmq._FINISHED_TRACKER
 
 
+def test_nothing_says_that_lent_memory_is_free_where_nobody_tracks_it(make_pair: MakePair) -> None:
+    first, _ = make_pair()
+    memory = bytearray(LARGE)
+    assert first.send(memory, copy=False) is None
+    assert first.send_multipart([b"small", memory], copy=False) is None
+    assert first.send_string("x" * 100_000, copy=False) is None
+    tracker = first.send_multipart([memory, b"small"], copy=False, track=True)
+    assert not tracker.done
+
+
 # -- memory --------------------------------------------------------------------------------------
 
 

@@ -333,7 +333,8 @@ bool part_from(PyObject* data, bool copy, Py_ssize_t threshold, const SharedTrac
     return !lend || borrow(data, tracker, part);
 }
 
-// What send returns: the tracker of a Frame or of lent memory, or None.
+// What send returns: the tracker of a Frame or of lent memory; None for a copy, and
+// where nobody can tell when libzmq is done.
 PyObject* sent(PyObject* data, bool copy, bool lent, SharedTracker tracker)
 {
     if (is_frame(data)) {
@@ -342,11 +343,10 @@ PyObject* sent(PyObject* data, bool copy, bool lent, SharedTracker tracker)
         Py_INCREF(result);
         return result;
     }
-    if (copy) {
+    if (copy || (lent && tracker == nullptr)) {
         Py_RETURN_NONE;
     }
-    return lent && tracker != nullptr ? new_message_tracker(std::move(tracker))
-                                      : finished_message_tracker();
+    return lent ? new_message_tracker(std::move(tracker)) : finished_message_tracker();
 }
 
 bool refuse_untracked(PyObject* data, bool track)
