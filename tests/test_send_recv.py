@@ -936,6 +936,28 @@ def test_messages_go_through_the_send_and_recv_of_a_subclass(context: zmq.Contex
             first.recv_multipart(zmq.DONTWAIT)
 
 
+def test_helpers_hand_flags_to_a_subclass_by_their_name(
+    near: tuple[zmq.Socket, zmq.Socket],
+) -> None:
+    class OnlyNames(zmq.Socket):
+        def send(self, data: Any, **keywords: Any) -> Any:
+            return super().send(data, **keywords)
+
+        def recv(self, *arguments: Any, **keywords: Any) -> Any:
+            calls.append((arguments, keywords))
+            return super().recv(*arguments, **keywords)
+
+    calls: list[Any] = []
+    first, second = (OnlyNames(socket) for socket in near)
+    first.send_string("text")
+    first.send_json([1])
+    first.send_pyobj({2})
+    assert second.recv_string() == "text"
+    assert second.recv_json() == [1]
+    assert second.recv_pyobj() == {2}
+    assert calls[0] == ((), {"flags": 0})
+
+
 def test_subclass_without_its_own_sends_messages_natively() -> None:
     class Plain(zmq.Socket):
         pass

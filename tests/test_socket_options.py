@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import errno
 from collections.abc import Callable
 from typing import Any
@@ -265,6 +266,21 @@ class Declaring(zmq.Socket):
 
 class Deriving(Declaring):
     more: str
+
+
+def test_abstract_subclass_cannot_be_made(context: zmq.Context) -> None:
+    class Abstract(zmq.Socket, abc.ABC):
+        @abc.abstractmethod
+        def work(self) -> int: ...
+
+    class Concrete(Abstract):
+        def work(self) -> int:
+            return 1
+
+    with pytest.raises(TypeError, match=r"abstract.*work"):
+        Abstract(context, zmq.PUB)  # type: ignore[abstract]
+    with Concrete(context, zmq.PUB) as socket:
+        assert socket.work() == 1
 
 
 def test_subclass_may_declare_attributes(context: zmq.Context) -> None:

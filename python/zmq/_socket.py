@@ -573,7 +573,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         Again
             ``DONTWAIT`` was given, or RCVTIMEO ran out, and nothing was there.
         """
-        part = self.recv(flags) if timeout is None else self.recv(flags, timeout=timeout)
+        part = self.recv(flags=flags) if timeout is None else self.recv(flags, timeout=timeout)
         if type(part) is bytes:
             return part.decode(encoding)
         return self._deserialize(part, lambda part: part.decode(encoding))
@@ -603,7 +603,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         """
         data = _pickle().dumps(obj, protocol)
         if not kwargs:
-            return self.send(data, flags)
+            return self.send(data, flags=flags)
         sent: _core.MessageTracker | None = self.send(data, flags=flags, **kwargs)
         return sent
 
@@ -670,7 +670,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         """
         dumps = _jsonapi().dumps
         if not kwargs:
-            return self.send(dumps(obj), flags)
+            return self.send(dumps(obj), flags=flags)
         addressed = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
         sent: _core.MessageTracker | None = self.send(
             dumps(obj, **kwargs), flags=flags, **addressed
