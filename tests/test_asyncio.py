@@ -216,6 +216,9 @@ def test_every_kind_of_sending(run: Run, make_pair: MakePair) -> None:
         assert await sender.send(zmq.Frame(b"frame")) is None
         tracker = await sender.send(b"x" * 100_000, copy=False, track=True)
         assert isinstance(tracker, zmq.MessageTracker)
+        # Lent, and nobody can tell for how long.
+        assert await sender.send(b"x" * 100_000, copy=False) is None
+        assert await sender.send(b"x", copy=False) is zmq._FINISHED_TRACKER
         assert await sender.send_string("text") is None
         assert await sender.send_json([1]) is None
         assert await sender.send_pyobj({1}) is None
@@ -228,6 +231,8 @@ def test_every_kind_of_sending(run: Run, make_pair: MakePair) -> None:
         assert (await receiver.recv(0, False)).bytes == b"frame"
         frame = await receiver.recv(copy=False, track=True)
         assert isinstance(frame.tracker, zmq.MessageTracker)
+        assert len(await receiver.recv()) == 100_000
+        assert await receiver.recv() == b"x"
         assert await receiver.recv_string() == "text"
         assert await receiver.recv_json() == [1]
         assert await receiver.recv_pyobj() == {1}
@@ -1508,16 +1513,20 @@ def test_a_full_socket_makes_sends_wait_in_order(
         memory[:] = b"?"
         sends += [sender.send_multipart([b"%d" % number, b"more"]) for number in range(1, 5)]
         tracked = sender.send(b"x" * 100_000, copy=False, track=True)
-        assert not any(future.done() for future in sends)
+        untracked = sender.send(b"x" * 100_000, copy=False)
+        small = sender.send(b"small", copy=False)
+        assert not any(future.done() for future in (*sends, tracked, untracked, small))
         for _ in range(filled):
             assert await receiver.recv() == b"fill"
         received = [await receiver.recv_multipart() for _ in range(5)]
         assert received == [[b"0"], *([b"%d" % number, b"more"] for number in range(1, 5))]
         assert await asyncio.gather(*sends) == [None] * 5
-        assert len(await receiver.recv()) == 100_000
+        assert [len(await receiver.recv()) for _ in range(3)] == [100_000, 100_000, 5]
         tracker = await tracked
         assert tracker is not None
         tracker.wait(5)
+        assert await untracked is None
+        assert (await small).done
 
     run(main)
 

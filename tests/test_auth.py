@@ -682,11 +682,13 @@ def test_metadata_is_noted_in_the_secret_file_and_never_taken_for_a_key(tmp_path
         "quoted": 'has "these"',
         "public-key": "x" * 40,
         "empty": "",
+        b"bytes": b"as well",
     }
     public_file, secret_file = zmq.auth.create_certificates(tmp_path, "server", metadata)
     with open(secret_file, encoding="utf-8") as file:
         lines = file.read().splitlines()
     assert "    name = somebody" in lines
+    assert "    bytes = as well" in lines
     assert '    note = "has # and spaces"' in lines
     assert "    quoted = 'has \"these\"'" in lines
     assert zmq.auth.load_certificate(secret_file)[0] == zmq.auth.load_certificate(public_file)[0]

@@ -12,6 +12,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -95,12 +96,37 @@ def test_destroy_sets_linger() -> None:
 
 def test_close_sets_linger() -> None:
     context = zmq.Context()
-    for close in (lambda socket: socket.close(0), lambda socket: socket.close(linger=0)):
+    for close in (
+        lambda socket: socket.close(0),
+        lambda socket: socket.close(linger=0),
+        lambda socket: socket.close(0.5),
+    ):
         socket = context.socket(zmq.PUSH)
         socket.connect("tcp://127.0.0.1:1")
         socket.send(b"for nobody")
         close(socket)
     context.term()
+
+
+def test_close_refuses_what_is_no_number_and_leaves_the_socket_open(context: zmq.Context) -> None:
+    socket = context.socket(zmq.PUB)
+    with pytest.raises(TypeError):
+        socket.close("soon")  # type: ignore[arg-type]
+    assert not socket.closed
+
+
+def test_floats_are_cut_off_where_a_number_is_wanted() -> None:
+    with zmq.Context(2.9) as context:  # type: ignore[arg-type]
+        assert context.io_threads == 2
+        with context.socket(1.0, copy_threshold=7.9) as socket:  # type: ignore[call-overload]
+            assert socket.type is zmq.PUB
+            assert socket.copy_threshold == 7
+            socket.copy_threshold = 0.5 * 2**20
+            assert socket.copy_threshold == 2**19
+            with pytest.raises(TypeError):
+                socket.copy_threshold = None
+    with pytest.raises(TypeError):
+        zmq.Context("2")  # type: ignore[arg-type]
 
 
 def test_term_waits_for_messages_as_linger_says() -> None:
@@ -510,6 +536,14 @@ def test_context_options_are_attributes(context: zmq.Context) -> None:
     with pytest.raises(AttributeError):
         del context.max_sockets
     assert {"IO_THREADS", "MAX_SOCKETS", "socket"} <= set(dir(context))
+
+
+def test_write_only_context_option_is_no_attribute_to_read(context: zmq.Context) -> None:
+    assert not hasattr(context, "THREAD_AFFINITY_CPU_ADD")
+    with pytest.raises(AttributeError, match="write-only"):
+        _ = context.thread_affinity_cpu_remove
+    # Which looks at every attribute that dir() lists.
+    assert mock.create_autospec(context).socket(zmq.PUB) is not None
 
 
 def test_thread_name_and_affinity_can_be_set(context: zmq.Context) -> None:

@@ -620,10 +620,46 @@ def test_closed_socket_raises_enotsock(does: Callable[[zmq.Socket], object], sce
     assert_nothing_was_sent_or_lost(scene)
 
 
-def test_poll_on_a_closed_socket_raises(scene: Scene) -> None:
-    with pytest.raises(zmq.ZMQError) as raised:
+def test_poll_on_a_closed_socket_raises_enotsup(scene: Scene) -> None:
+    with pytest.raises(zmq.ZMQError, match="closed") as raised:
         scene.closed.poll(0)
-    assert raised.value.errno in (zmq.ENOTSUP, zmq.ENOTSOCK)
+    assert raised.value.errno == zmq.ENOTSUP
+
+
+def test_closed_socket_is_a_type_error_to_shadow(scene: Scene) -> None:
+    for shadow in (zmq.Socket, zmq.Socket.shadow, copy.copy):
+        with pytest.raises(zmq.ZMQError, match="closed") as raised:
+            shadow(scene.closed)
+        assert isinstance(raised.value, TypeError)
+        assert raised.value.errno == zmq.ENOTSOCK
+
+
+def test_terminated_context_is_a_runtime_error_to_ask() -> None:
+    context = zmq.Context()
+    context.term()
+    for ask in (
+        lambda: context.get(zmq.IO_THREADS),
+        lambda: context.set(zmq.IO_THREADS, 1),
+        lambda: context.io_threads,
+        lambda: setattr(context, "max_sockets", 5),
+    ):
+        with pytest.raises(zmq.ZMQError, match="terminated") as raised:
+            ask()
+        assert isinstance(raised.value, RuntimeError)
+        assert raised.value.errno == zmq.EFAULT
+
+
+def test_errno_of_errors_with_a_class_of_their_own_is_a_member(scene: Scene) -> None:
+    with pytest.raises(zmq.Again) as raised:
+        scene.peer.recv(zmq.NOBLOCK)
+    assert raised.value.errno is zmq.Errno.EAGAIN
+    context = zmq.Context()
+    with context.socket(zmq.PAIR) as socket:
+        context.shutdown()
+        with pytest.raises(zmq.ContextTerminated) as terminated:
+            socket.recv()
+    assert terminated.value.errno is zmq.Errno.ETERM
+    context.term()
 
 
 @pytest.mark.parametrize("does", ON_A_TERMINATED_CONTEXT.values(), ids=ON_A_TERMINATED_CONTEXT)

@@ -202,6 +202,15 @@ def test_frame_and_its_attributes_can_be_collected() -> None:
     assert alive() is None
 
 
+def test_frame_that_came_from_nowhere_has_no_descriptor_as_attribute() -> None:
+    frame = zmq.Frame(b"made here")
+    assert not hasattr(frame, "srcfd")
+    with pytest.raises(AttributeError, match="SRCFD"):
+        _ = frame.SRCFD
+    with pytest.raises(zmq.ZMQError):
+        frame.get(zmq.SRCFD)
+
+
 def test_subclass_may_declare_attributes() -> None:
     class Own(zmq.Frame):
         declared = 1
@@ -401,6 +410,16 @@ def test_finished_tracker_is_shared(make_pair: MakePair) -> None:
     first, _ = make_pair()
     assert first.send(b"small", copy=False) is first.send(b"small", copy=False, track=True)
     assert first.send(b"small", copy=False) is zmq._FINISHED_TRACKER
+
+
+def test_nothing_says_that_lent_memory_is_free_where_nobody_tracks_it(make_pair: MakePair) -> None:
+    first, _ = make_pair()
+    memory = bytearray(LARGE)
+    assert first.send(memory, copy=False) is None
+    assert first.send_multipart([b"small", memory], copy=False) is None
+    assert first.send_string("x" * 100_000, copy=False) is None
+    tracker = first.send_multipart([memory, b"small"], copy=False, track=True)
+    assert not tracker.done
 
 
 # -- memory --------------------------------------------------------------------------------------

@@ -454,6 +454,29 @@ def test_what_cannot_be_polled_is_refused(item: Any) -> None:
         zmq.zmq_poll([(item, zmq.POLLIN)], 0)
 
 
+def test_python_socket_that_was_closed_is_never_ready(
+    make_poller: MakePoller, make_pair: MakePair
+) -> None:
+    near, far = make_pair()
+    gone, _ = pair = system_sockets.socketpair()
+    for side in pair:
+        side.close()
+    assert gone.fileno() == -1
+    assert zmq.zmq_poll([(gone, zmq.POLLIN)], 0) == []
+    poller = make_poller()
+    poller.register(near, zmq.POLLIN)
+    poller.register(gone, zmq.POLLIN)
+    far.send(b"x")
+    assert poller.poll() == [(near, zmq.POLLIN)]
+
+
+@pytest.mark.parametrize("timeout", [None, -1, 60_000])
+def test_nothing_to_poll_is_not_waited_for(timeout: int | None) -> None:
+    assert zmq.Poller().poll(timeout) == []
+    assert zmq.zmq_poll([], -1 if timeout is None else timeout) == []
+    assert zmq.select([], [], [], timeout) == ([], [], [])
+
+
 def test_file_whose_fileno_fails_tells_why() -> None:
     class Failing:
         def fileno(self) -> int:

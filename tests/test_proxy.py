@@ -276,25 +276,26 @@ class Steered:
             zmq.proxy_steerable, scene.frontend, scene.backend, None, self.control
         )
 
-    def command(self, text: bytes) -> list[bytes] | None:
+    def command(self, text: bytes) -> None:
         self.steering.send(text)
-        if self.steering.type == zmq.REQ:
-            return self.steering.recv_multipart()
-        return None
+        assert self.steering.recv_multipart() == [b""]
 
     def statistics(self) -> tuple[int, ...]:
         self.steering.send(b"STATISTICS")
         return tuple(struct.unpack("=Q", part)[0] for part in self.steering.recv_multipart())
 
 
-@pytest.mark.parametrize("kinds", [(zmq.PAIR, zmq.PAIR), (zmq.REP, zmq.REQ)], ids=["PAIR", "REP"])
+@pytest.mark.parametrize(
+    "kinds",
+    [(zmq.PAIR, zmq.PAIR), (zmq.REP, zmq.REQ), (zmq.DEALER, zmq.DEALER)],
+    ids=["PAIR", "REP", "DEALER"],
+)
 def test_steerable_proxy_pauses_resumes_and_terminates(
     scene: Scene, kinds: tuple[int, int]
 ) -> None:
     steered = Steered(scene, *kinds)
     scene.check()
     steered.command(b"PAUSE")
-    # It is answered in turn, so it has obeyed before: nothing is carried any more.
     before = steered.statistics()
     scene.client.send(b"while it pauses")
     assert scene.worker.poll(50) == 0
@@ -305,6 +306,7 @@ def test_steerable_proxy_pauses_resumes_and_terminates(
     steered.command(b"TERMINATE")
     steered.running.thread.join(20)
     assert steered.running.error is None
+    assert steered.running.result == 0
     assert not steered.running.thread.is_alive()
     # The sockets are free again.
     scene.client.send(b"by hand")
@@ -332,10 +334,44 @@ def test_unknown_command_is_ignored(near: Scene) -> None:
     steered = Steered(near, zmq.PAIR, zmq.PAIR)
     steered.command(b"nonsense")
     steered.steering.send_multipart([b"PAUSE?", b"", b"more"])
+    assert steered.steering.recv_multipart() == [b""]
     near.check()
     steered.command(b"TERMINATE")
     steered.running.thread.join(20)
     assert steered.running.error is None
+
+
+@pytest.mark.parametrize("kinds", [(zmq.SUB, zmq.PUB), (zmq.PULL, zmq.PUSH)], ids=["SUB", "PULL"])
+def test_control_socket_that_cannot_send_is_obeyed_without_answers(
+    near: Scene, kinds: tuple[int, int]
+) -> None:
+    control, steering = near.pair(*kinds)
+    if control.type == zmq.SUB:
+        control.subscribe("")
+        # The subscription has arrived once something comes through.
+        while not control.poll(10):
+            steering.send(b"STATISTICS")
+    running = Running(zmq.proxy_steerable, near.frontend, near.backend, None, control)
+    near.check()
+    for command in (b"PAUSE", b"STATISTICS", b"RESUME"):
+        steering.send(command)
+    near.check()
+    steering.send(b"TERMINATE")
+    running.thread.join(20)
+    assert running.error is None
+    assert running.result == 0
+
+
+def test_steerable_proxy_does_not_wait_for_who_does_not_listen(near: Scene) -> None:
+    control, steering = near.pair(zmq.PAIR, zmq.PAIR)
+    control.sndhwm = steering.rcvhwm = 1
+    steered = Running(zmq.proxy_steerable, near.frontend, near.backend, None, control)
+    for _ in range(3000):
+        steering.send(b"STATISTICS")
+    near.check()
+    steering.send(b"TERMINATE")
+    steered.thread.join(20)
+    assert steered.result == 0
 
 
 def test_proxy_can_be_terminated_while_it_pauses(near: Scene) -> None:

@@ -288,7 +288,8 @@ def test_message_of_several_parts_arrives_whole(
 ) -> None:
     first, second = pair
     parts = [content(size) for size in sizes]
-    assert (first.send_multipart(parts, copy=copied) is None) == copied
+    lent = not copied and max(sizes) >= zmq.COPY_THRESHOLD
+    assert (first.send_multipart(parts, copy=copied) is None) == (copied or lent)
     assert second.recv_multipart() == parts
     first.send_multipart(parts, copy=copied)
     frames = second.recv_multipart(copy=False)
@@ -602,6 +603,22 @@ def test_messages_travel_in_forms_of_their_own(near: tuple[zmq.Socket, zmq.Socke
         second.recv_serialized(lambda parts: 1 // 0)
     first.send(b"next")
     assert second.recv() == b"next"
+
+
+def test_message_of_no_parts_is_refused(near: tuple[zmq.Socket, zmq.Socket]) -> None:
+    first, second = near
+
+    class PartByPart(zmq.Socket):
+        def send(self, *arguments: Any, **keywords: Any) -> Any:
+            return super().send(*arguments, **keywords)
+
+    # An IndexError in pyzmq.
+    for sender in (first, PartByPart(first)):
+        for nothing in ([], (), iter(())):
+            with pytest.raises(ValueError, match="at least one part") as raised:
+                sender.send_multipart(nothing)
+            assert isinstance(raised.value, IndexError)
+    assert second.poll(0) == 0
 
 
 # -- no copies -----------------------------------------------------------------------------------
@@ -994,6 +1011,28 @@ def test_messages_go_through_the_send_and_recv_of_a_subclass(context: zmq.Contex
         assert second.recv_string() == "txet"
         with pytest.raises(zmq.Again):
             first.recv_multipart(zmq.DONTWAIT)
+
+
+def test_helpers_hand_flags_to_a_subclass_by_their_name(
+    near: tuple[zmq.Socket, zmq.Socket],
+) -> None:
+    class OnlyNames(zmq.Socket):
+        def send(self, data: Any, **keywords: Any) -> Any:
+            return super().send(data, **keywords)
+
+        def recv(self, *arguments: Any, **keywords: Any) -> Any:
+            calls.append((arguments, keywords))
+            return super().recv(*arguments, **keywords)
+
+    calls: list[Any] = []
+    first, second = (OnlyNames(socket) for socket in near)
+    first.send_string("text")
+    first.send_json([1])
+    first.send_pyobj({2})
+    assert second.recv_string() == "text"
+    assert second.recv_json() == [1]
+    assert second.recv_pyobj() == {2}
+    assert calls[0] == ((), {"flags": 0})
 
 
 def test_subclass_without_its_own_sends_messages_natively() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -200,6 +201,15 @@ def test_subscribe_is_a_method_and_an_option(make_pair: MakePair) -> None:
     assert callable(subscriber.unsubscribe)
 
 
+@pytest.mark.parametrize("name", ["subscribe", "SUBSCRIBE", "Subscribe"])
+def test_text_can_be_assigned_as_a_topic_in_any_case(make_pair: MakePair, name: str) -> None:
+    publisher, subscriber = make_pair(zmq.XPUB, zmq.SUB)
+    setattr(subscriber, name, "té")
+    assert publisher.recv() == b"\x01" + "té".encode()
+    setattr(subscriber, f"un{name}" if name.islower() else f"UN{name}", "té")
+    assert publisher.recv() == b"\x00" + "té".encode()
+
+
 @pytest.mark.parametrize("name", ["nosuch", "NOSUCH", "_private", "lingers", "addr"])
 def test_unknown_attribute_is_refused(socket: zmq.Socket, name: str) -> None:
     with pytest.raises(AttributeError, match=f"(?i){name}"):
@@ -255,6 +265,21 @@ class Declaring(zmq.Socket):
 
 class Deriving(Declaring):
     more: str
+
+
+def test_abstract_subclass_cannot_be_made(context: zmq.Context) -> None:
+    class Abstract(zmq.Socket, abc.ABC):
+        @abc.abstractmethod
+        def work(self) -> int: ...
+
+    class Concrete(Abstract):
+        def work(self) -> int:
+            return 1
+
+    with pytest.raises(TypeError, match=r"abstract.*work"):
+        Abstract(context, zmq.PUB)  # type: ignore[abstract]
+    with Concrete(context, zmq.PUB) as socket:
+        assert socket.work() == 1
 
 
 def test_subclass_may_declare_attributes(context: zmq.Context) -> None:

@@ -110,6 +110,13 @@ def test_json_reports_what_it_cannot_read_or_write():
         jsonapi.loads(b"{")
     with pytest.raises(UnicodeDecodeError):
         jsonapi.loads(b"\xff")
+    for no_text in (None, 5, memoryview(b"1")):
+        with pytest.raises(TypeError):
+            jsonapi.loads(no_text)
+
+
+def test_module_that_reads_json_has_its_old_name():
+    assert jsonapi.jsonmod is json
 
 
 def test_text_helpers_convert_and_warn():

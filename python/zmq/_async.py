@@ -693,11 +693,13 @@ def frames_of(
     """
     frames = []
     trackers = []
+    lent = False
     part: Any = None
     for part in parts:
         frame = part
         if not isinstance(part, _core.Frame):
-            frame = zmq.Frame(part, track=track, copy=copy, copy_threshold=copy_threshold)
+            frame = zmq.Frame(part, track=track, copy=copy or None, copy_threshold=copy_threshold)
+            lent = lent or (not copy and len(frame) >= copy_threshold)
         if routing_id is not None or group is not None:
             frame = frame.__copy__()
             if routing_id is not None:
@@ -709,6 +711,6 @@ def frames_of(
             trackers.append(frame.tracker)
     if isinstance(part, _core.Frame):
         return frames, part.tracker
-    if copy:
+    if copy or (lent and not track):
         return frames, None
     return frames, _core.MessageTracker(*trackers) if trackers else _core._FINISHED_TRACKER

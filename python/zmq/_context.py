@@ -6,13 +6,12 @@ import os
 import sys
 import warnings
 from _thread import allocate_lock
-from errno import EFAULT
-from operator import index
+from errno import EFAULT, EINVAL
 from weakref import ref
 
 from zmq import _core
 from zmq._options import CONTEXT_OPTIONS, SOCKET_OPTIONS, is_declared
-from zmq._socket import Socket, address_of
+from zmq._socket import Socket, address_of, whole_number
 from zmq._typing import Generic, SocketT_co
 from zmq.constants import Errno
 from zmq.error import ZMQError
@@ -99,7 +98,7 @@ class Context(_core.Context, Generic[SocketT_co]):
             address = shadow.underlying
         else:
             address = address_of(shadow)
-        super().__init__(index(io_threads), shadow=address)
+        super().__init__(whole_number(io_threads), shadow=address)
         self.sockopts = {}
         self._made = set()
         if address:
@@ -352,7 +351,12 @@ class Context(_core.Context, Generic[SocketT_co]):
     def __getattr__(self, name: str) -> Any:
         option = name.upper()
         if option in CONTEXT_OPTIONS:
-            return self.get(CONTEXT_OPTIONS[option])
+            try:
+                return self.get(CONTEXT_OPTIONS[option])
+            except ZMQError as error:
+                if error.errno == EINVAL:
+                    raise AttributeError(f"{option} attribute is write-only") from None
+                raise
         if option not in SOCKET_OPTIONS:
             raise AttributeError(f"{type(self).__name__} has no such option: {option}")
         try:

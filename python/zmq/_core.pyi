@@ -24,8 +24,10 @@ from zmq.constants import SocketOption as SocketOption
 from zmq.constants import SocketType as SocketType
 from zmq.error import (
     Again,
+    ClosedContextError,
     ContextTerminated,
     DraftFDWarning,
+    EmptyMessageError,
     InterruptedSystemCall,
     NotDone,
     ZMQError,
@@ -46,6 +48,8 @@ def register_errors(
     InterruptedSystemCall: type[InterruptedSystemCall],
     NotDone: type[NotDone],
     DraftFDWarning: type[DraftFDWarning],
+    ClosedContextError: type[ClosedContextError],
+    EmptyMessageError: type[EmptyMessageError],
 ) -> None: ...
 def install_hot_methods(cls: type[Socket]) -> None: ...
 def strerror(errno: int) -> str: ...
@@ -68,7 +72,7 @@ def proxy_steerable(
     backend: Socket,
     capture: Socket | None = None,
     control: Socket | None = None,
-) -> None: ...
+) -> int: ...
 def monitored_queue(
     in_socket: Socket,
     out_socket: Socket,

@@ -20,7 +20,16 @@ import zmq
 from zmq import _core
 from zmq._async import Lane, Loop, Reader, Received, Selector, Waiting, frames_of
 from zmq._core import take
-from zmq.constants import ENOTSOCK, ETERM, EVENTS, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO, Errno
+from zmq.constants import (
+    ENOTSOCK,
+    ENOTSUP,
+    ETERM,
+    EVENTS,
+    POLLIN,
+    POLLOUT,
+    RCVTIMEO,
+    SNDTIMEO,
+)
 from zmq.error import Again, ZMQError
 
 if sys.platform == "win32":
@@ -643,8 +652,8 @@ class _AsyncSocket(_Async, zmq.Socket["Future[Any]"]):
         try:
             ready = _native_poll(self, 0, flags)
         except ZMQError as error:
-            if error.errno == ENOTSOCK:
-                raise ZMQError(Errno.ENOTSUP, "cannot poll a socket that is closed") from None
+            if error.errno == ENOTSUP:
+                raise
             return lane.failed(error)
         if ready or timeout == 0:
             return lane.finished(ready)

@@ -22,9 +22,11 @@ def get_includes() -> list[str]:
     Returns
     -------
     list of str
-        Directories with zmq.h, zmq.hpp and the headers of this package.
+        Directories with zmq.h, zmq.hpp and the headers of this package; then that of zmq.utils,
+        where pyzmq has some too and build scripts expect the second entry.
     """
-    candidates = (os.path.join(path, "include") for path in _package_directories())
+    names = ("include", "utils")
+    candidates = [os.path.join(path, name) for name in names for path in _package_directories()]
     return [path for path in candidates if os.path.isdir(path)]
 
 

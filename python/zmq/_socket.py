@@ -27,7 +27,7 @@ from zmq.constants import (
     SocketType,
     _OptType,
 )
-from zmq.error import ZMQBindError, ZMQError
+from zmq.error import ClosedSocketError, EmptyMessageError, ZMQBindError, ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ def address_of(handle: Any) -> int:
     from zmq.utils.interop import cast_int_addr
 
     return cast_int_addr(handle)
+
+
+def whole_number(number: Any) -> int:
+    """Give a number as int; a float is cut off, as pyzmq does."""
+    return int(number) if isinstance(number, float) else index(number)
 
 
 #: By number: the enum itself takes five times as long to find a member.
@@ -143,7 +148,10 @@ def _send_parts(
     **kwargs: Any,
 ) -> _core.MessageTracker | None:
     """Send a message part by part: ``send_multipart`` of a class with its own ``send``."""
-    *parts, last = msg_parts
+    parts = list(msg_parts)
+    if not parts:
+        raise EmptyMessageError("a message has at least one part, got none")
+    last = parts.pop()
     for part in parts:
         self.send(part, SNDMORE | flags, copy=copy, track=track, **kwargs)
     sent: _core.MessageTracker | None = self.send(last, flags, copy=copy, track=track, **kwargs)
@@ -220,7 +228,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         context: _core.Context | None = ctx_or_socket
         if isinstance(shadow, _core.Socket):
             if shadow.closed:
-                raise ZMQError(ENOTSOCK, f"cannot shadow {shadow!r}: it is closed")
+                raise ClosedSocketError(ENOTSOCK, f"cannot shadow {shadow!r}: it is closed")
             context = context or shadow.context
             shadowed: _core.Socket | int = shadow
         else:
@@ -231,7 +239,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
             if socket_type == -1:
                 raise TypeError("socket_type must be specified")
         super().__init__(
-            context, index(socket_type), shadow=shadowed, copy_threshold=copy_threshold
+            context, whole_number(socket_type), shadow=shadowed, copy_threshold=copy_threshold
         )
         if shadowed != 0:
             socket_type = _core.Socket.get(self, TYPE)
@@ -567,7 +575,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         Again
             ``DONTWAIT`` was given, or RCVTIMEO ran out, and nothing was there.
         """
-        part = self.recv(flags) if timeout is None else self.recv(flags, timeout=timeout)
+        part = self.recv(flags=flags) if timeout is None else self.recv(flags, timeout=timeout)
         if type(part) is bytes:
             return part.decode(encoding)
         return self._deserialize(part, lambda part: part.decode(encoding))
@@ -597,7 +605,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         """
         data = _pickle().dumps(obj, protocol)
         if not kwargs:
-            return self.send(data, flags)
+            return self.send(data, flags=flags)
         sent: _core.MessageTracker | None = self.send(data, flags=flags, **kwargs)
         return sent
 
@@ -664,7 +672,7 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         """
         dumps = _jsonapi().dumps
         if not kwargs:
-            return self.send(dumps(obj), flags)
+            return self.send(dumps(obj), flags=flags)
         addressed = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
         sent: _core.MessageTracker | None = self.send(
             dumps(obj, **kwargs), flags=flags, **addressed

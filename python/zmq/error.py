@@ -114,6 +114,8 @@ class NotDone(ZMQBaseError):
 class ContextTerminated(ZMQError):
     """The context was terminated while, or before, the call was made (ETERM)."""
 
+    errno: int | None = Errno.ETERM
+
     def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
         super().__init__(Errno.ETERM)
 
@@ -138,6 +140,18 @@ class InterruptedSystemCall(ZMQError, InterruptedError):  # type: ignore[misc]
 
     def __str__(self) -> str:
         return f"{self.strerror}: a signal arrived and the call was not taken up again"
+
+
+class ClosedContextError(ZMQError, RuntimeError):
+    """A context that is terminated was asked for something (EFAULT)."""
+
+
+class ClosedSocketError(ZMQError, TypeError):
+    """A closed socket cannot be shadowed (ENOTSOCK)."""
+
+
+class EmptyMessageError(ValueError, IndexError):
+    """A message of no parts cannot be sent."""
 
 
 class ZMQVersionError(NotImplementedError):
@@ -217,5 +231,12 @@ def _check_version(min_version_info: tuple[int, ...], msg: str = "Feature") -> N
 
 
 _core.register_errors(
-    ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone, DraftFDWarning
+    ZMQError,
+    Again,
+    ContextTerminated,
+    InterruptedSystemCall,
+    NotDone,
+    DraftFDWarning,
+    ClosedContextError,
+    EmptyMessageError,
 )

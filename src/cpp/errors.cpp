@@ -17,6 +17,8 @@ struct Classes {
     PyObject* interrupted = nullptr;
     PyObject* not_done = nullptr;
     PyObject* draft_fd_warning = nullptr;
+    PyObject* closed_context = nullptr;
+    PyObject* empty_message = nullptr;
     PyObject* errno_name = nullptr;
     PyObject* strerror_name = nullptr;
     PyObject* eagain_arguments = nullptr;
@@ -38,7 +40,8 @@ PyObject* class_of(int number)
 }
 
 void register_classes(py::object zmq_error, py::object again, py::object context_terminated,
-                      py::object interrupted, py::object not_done, py::object draft_fd_warning)
+                      py::object interrupted, py::object not_done, py::object draft_fd_warning,
+                      py::object closed_context, py::object empty_message)
 {
     classes.zmq_error = zmq_error.release().ptr();
     classes.again = again.release().ptr();
@@ -46,13 +49,13 @@ void register_classes(py::object zmq_error, py::object again, py::object context
     classes.interrupted = interrupted.release().ptr();
     classes.not_done = not_done.release().ptr();
     classes.draft_fd_warning = draft_fd_warning.release().ptr();
+    classes.closed_context = closed_context.release().ptr();
+    classes.empty_message = empty_message.release().ptr();
 }
 
-}  // namespace
-
-PyObject* raise_error(int number, const std::string& message)
+// The exception of `type` for an errno; null.
+PyObject* raise_as(PyObject* type, int number, const std::string& message)
 {
-    PyObject* type = class_of(number);
     if (type == nullptr) {
         PyErr_Format(PyExc_RuntimeError, "%s (import zmq before zmq._core)", zmq_strerror(number));
         return nullptr;
@@ -60,6 +63,7 @@ PyObject* raise_error(int number, const std::string& message)
     // Again is the path of every receive that finds nothing: its class has the errno,
     // and an instance needs no __dict__.
     const bool again = number == EAGAIN;
+    const bool of_class = again || number == ETERM;
     const py::object arguments =
         again ? py::reinterpret_borrow<py::object>(classes.eagain_arguments)
               : py::reinterpret_steal<py::object>(Py_BuildValue("(i)", number));
@@ -70,8 +74,8 @@ PyObject* raise_error(int number, const std::string& message)
     auto* python_type = reinterpret_cast<PyTypeObject*>(type);
     py::object error = py::reinterpret_steal<py::object>(
         python_type->tp_new(python_type, arguments.ptr(), nullptr));
-    if (!error || (!again && PyObject_SetAttr(error.ptr(), classes.errno_name,
-                                              PyTuple_GET_ITEM(arguments.ptr(), 0)) < 0)) {
+    if (!error || (!of_class && PyObject_SetAttr(error.ptr(), classes.errno_name,
+                                                 PyTuple_GET_ITEM(arguments.ptr(), 0)) < 0)) {
         return nullptr;
     }
     if (!message.empty()) {
@@ -83,6 +87,13 @@ PyObject* raise_error(int number, const std::string& message)
     }
     PyErr_SetObject(type, error.ptr());
     return nullptr;
+}
+
+}  // namespace
+
+PyObject* raise_error(int number, const std::string& message)
+{
+    return raise_as(class_of(number), number, message);
 }
 
 PyObject* raise_last_error()
@@ -102,7 +113,9 @@ PyObject* raise_closed_socket()
 
 PyObject* raise_closed_context()
 {
-    return raise_error_about(EFAULT, "the context is terminated; make a new Context");
+    return raise_as(classes.closed_context, EFAULT,
+                    std::string(zmq_strerror(EFAULT)) +
+                        ": the context is terminated; make a new Context");
 }
 
 PyObject* raise_foreign_socket()
@@ -117,6 +130,12 @@ PyObject* raise_foreign_context()
     return raise_error_about(EFAULT,
                              "the context belongs to the process that this one was forked from; "
                              "make a new Context in this process");
+}
+
+PyObject* raise_empty_message()
+{
+    PyErr_SetString(classes.empty_message, "a message has at least one part, got none");
+    return nullptr;
 }
 
 PyObject* raise_not_done()
@@ -158,8 +177,8 @@ void register_errors(py::module_& module)
     module.def(
         "register_errors", &register_classes, py::arg("ZMQError"), py::arg("Again"),
         py::arg("ContextTerminated"), py::arg("InterruptedSystemCall"), py::arg("NotDone"),
-        py::arg("DraftFDWarning"),
-        R"doc(register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone, DraftFDWarning)
+        py::arg("DraftFDWarning"), py::arg("ClosedContextError"), py::arg("EmptyMessageError"),
+        R"doc(register_errors(ZMQError, Again, ContextTerminated, InterruptedSystemCall, NotDone, DraftFDWarning, ClosedContextError, EmptyMessageError)
 --
 
 Hand the exception classes over; zmq.error does, once.)doc");

@@ -22,6 +22,7 @@ PyObject* raise_error_about(int number, const std::string& what);
 
 PyObject* raise_closed_socket();
 PyObject* raise_closed_context();
+PyObject* raise_empty_message();
 // An object that this process inherited over fork: libzmq would answer EINTR for
 // ever or lose what is sent, so it is never asked.
 PyObject* raise_foreign_socket();

@@ -508,7 +508,14 @@ PyObject* frame_getattr(PyObject* object, PyObject* name)
         return nullptr;
     }
     PyErr_Clear();
-    return get_by_number(self_of(object), row->value);
+    value = get_by_number(self_of(object), row->value);
+    // A message that came from no connection has no SRCFD. A RuntimeError says that
+    // this libzmq has no drafts.
+    if (value == nullptr && PyErr_ExceptionMatches(PyExc_RuntimeError) == 0) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_AttributeError, "this message has no %s", row->name);
+    }
+    return value;
 }
 
 // What a class of Frames declares can be set; a misspelt name cannot.

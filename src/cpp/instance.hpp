@@ -26,6 +26,10 @@ Object* object_of(PyObject* self)
 template <class Object>
 PyObject* new_instance(PyTypeObject* type, PyObject*, PyObject*)
 {
+    if ((type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) != 0) {
+        const py::tuple none;
+        return PyBaseObject_Type.tp_new(type, none.ptr(), nullptr);  // raises, with the names
+    }
     PyObject* self = py::detail::make_new_instance(type);
     if (self == nullptr) {
         return nullptr;

@@ -67,8 +67,13 @@ Descriptor descriptor_of(PyObject* object)
     if (PyLong_Check(object)) {
         return read_int(object, descriptor) ? static_cast<Descriptor>(descriptor) : no_descriptor;
     }
-    descriptor = PyObject_AsFileDescriptor(object);
-    if (descriptor < 0 && PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
+    const py::object given =
+        py::reinterpret_steal<py::object>(PyObject_CallMethod(object, "fileno", nullptr));
+    // A Python socket that was closed says -1, which is never ready.
+    if (given && PyLong_Check(given.ptr())) {
+        return read_int(given.ptr(), descriptor) ? descriptor : -1;
+    }
+    if (given || PyErr_ExceptionMatches(PyExc_AttributeError) != 0) {
         PyErr_Clear();
         PyErr_Format(PyExc_TypeError,
                      "can poll a zmq.Socket, a file descriptor or an object with a "
@@ -306,6 +311,9 @@ PyObject* poll_pairs(PyObject* pairs, long timeout_ms)
     }
     Round round;
     const Py_ssize_t count = PyTuple_GET_SIZE(kept.ptr());
+    if (count == 0) {
+        return PyList_New(0);  // nothing can come: as in pyzmq, that is not waited for
+    }
     round.reserve(static_cast<std::size_t>(count));
     std::vector<py::object> unpacked;
     for (Py_ssize_t index = 0; index < count; ++index) {

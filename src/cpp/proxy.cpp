@@ -72,7 +72,7 @@ private:
     // Carries out what came on the control socket. False with errno.
     bool obey();
     bool obey(const std::string& text);
-    bool reply_statistics();
+    Parts statistics() const;
 
     void link_all();
     void unlink_all();
@@ -96,6 +96,7 @@ private:
     std::vector<Direction> directions_;
     Side* capture_ = nullptr;
     Side* control_ = nullptr;
+    bool control_answers_ = false;  // what it sends goes to whoever sent the command
     bool paused_ = false;
     bool terminated_ = false;
     const State* refused_ = nullptr;
@@ -123,7 +124,11 @@ Proxy::Proxy(Socket& frontend, Socket& backend, Socket* capture, Socket* control
         directions_.push_back({back, front, {}});
     }
     capture_ = capture != nullptr ? side_of(*capture) : nullptr;
-    control_ = control != nullptr ? side_of(*control) : nullptr;
+    if (control != nullptr) {
+        control_ = side_of(*control);
+        control_answers_ =
+            control->type == ZMQ_PAIR || control->type == ZMQ_REP || control->type == ZMQ_DEALER;
+    }
 }
 
 void Proxy::monitor(const std::string& in_prefix, const std::string& out_prefix, bool swap_ids)
@@ -261,19 +266,19 @@ Moved Proxy::move_all()
     return any ? Moved::something : Moved::nothing;
 }
 
-bool Proxy::reply_statistics()
+Parts Proxy::statistics() const
 {
     // In the order of zmq_proxy_steerable(3).
     const Side& front = *directions_.front().from;
     const Side& back = *directions_.front().to;
-    Parts reply;
+    Parts parts;
     for (const Side* side : {&front, &back}) {
         for (const Traffic& traffic : {side->received, side->sent}) {
-            reply.emplace_back(&traffic.messages, sizeof traffic.messages);
-            reply.emplace_back(&traffic.bytes, sizeof traffic.bytes);
+            parts.emplace_back(&traffic.messages, sizeof traffic.messages);
+            parts.emplace_back(&traffic.bytes, sizeof traffic.bytes);
         }
     }
-    return send_parts(*control_->state, reply, 0) == 0;
+    return parts;
 }
 
 bool Proxy::obey()
@@ -294,11 +299,11 @@ bool Proxy::obey()
     }
 }
 
-// One command, inside the control socket.
+// One command, inside the control socket. As in libzmq 4.3.5 each is answered, those
+// that have nothing to say with an empty message.
 bool Proxy::obey(const std::string& text)
 {
-    State& control = *control_->state;
-    bool answered = false;
+    Parts answer;
     if (text == "PAUSE") {
         paused_ = true;
     } else if (text == "RESUME") {
@@ -306,20 +311,16 @@ bool Proxy::obey(const std::string& text)
     } else if (text == "TERMINATE") {
         terminated_ = true;
     } else if (text == "STATISTICS") {
-        // Who asks without listening gets nothing.
-        answered = reply_statistics() || errno == EAGAIN;
-        if (!answered) {
-            return false;
-        }
+        answer = statistics();
     }
-    int type = 0;
-    std::size_t size = sizeof type;
-    zmq_getsockopt(control.handle(), ZMQ_TYPE, &type, &size);
-    if (type == ZMQ_REP && !answered) {
-        Parts empty(1);
-        return send_parts(control, empty, 0) == 0;
+    if (answer.empty()) {
+        answer.emplace_back();
     }
-    return true;
+    if (!control_answers_) {
+        return true;
+    }
+    // Who asks without listening gets nothing.
+    return send_parts(*control_->state, answer, 0) == 0 || errno == EAGAIN;
 }
 
 void Proxy::link_all()
@@ -531,9 +532,16 @@ ZMQError
     ENOTSOCK: a socket was closed.
 KeyboardInterrupt
     Or what else a signal handler raises.)doc");
-    module.def("proxy_steerable", &run_proxy, py::arg("frontend"), py::arg("backend"),
-               py::arg("capture") = py::none(), py::arg("control") = py::none(),
-               R"doc(proxy_steerable(frontend, backend, capture=None, control=None)
+    module.def(
+        "proxy_steerable",
+        [](const py::object& frontend, const py::object& backend, const py::object& capture,
+           const py::object& control) {
+            run_proxy(frontend, backend, capture, control);
+            return 0;
+        },
+        py::arg("frontend"), py::arg("backend"), py::arg("capture") = py::none(),
+        py::arg("control") = py::none(),
+        R"doc(proxy_steerable(frontend, backend, capture=None, control=None)
 --
 
 A proxy that obeys a control socket (zmq_proxy_steerable(3)).
@@ -543,15 +551,21 @@ Parameters
 frontend, backend, capture
     As for proxy().
 control
-    A PAIR, SUB, PULL or REP socket on which PAUSE, RESUME, TERMINATE and
-    STATISTICS come; or None. STATISTICS is answered with eight parts, 64-bit
-    unsigned integers of this machine's byte order: messages and bytes
-    received and sent by the frontend, then by the backend.
+    A socket on which PAUSE, RESUME, TERMINATE and STATISTICS come; or None.
+    A PAIR, DEALER or REP answers each command: STATISTICS with eight parts,
+    64-bit unsigned integers of this machine's byte order (messages and bytes
+    received and sent by the frontend, then by the backend), the others with
+    an empty message.
+
+Returns
+-------
+int
+    0, after TERMINATE.
 
 Raises
 ------
 ContextTerminated, ZMQError, KeyboardInterrupt
-    As for proxy(). Returns after TERMINATE.)doc");
+    As for proxy().)doc");
     module.def(
         "monitored_queue", &monitored_queue, py::arg("in_socket"), py::arg("out_socket"),
         py::arg("mon_socket"), py::arg("in_prefix") = py::bytes("in"),

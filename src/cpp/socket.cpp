@@ -224,6 +224,27 @@ void refuse_other_libzmq(const void* handle)
     }
 }
 
+// A float is cut off, as pyzmq does.
+py::object whole_number(const py::object& number)
+{
+    auto whole = py::reinterpret_steal<py::object>(
+        PyFloat_Check(number.ptr()) ? PyLong_FromDouble(PyFloat_AS_DOUBLE(number.ptr()))
+                                    : PyNumber_Index(number.ptr()));
+    if (!whole) {
+        throw py::error_already_set();
+    }
+    return whole;
+}
+
+Py_ssize_t copy_threshold_of(const py::object& given)
+{
+    const Py_ssize_t threshold = PyLong_AsSsize_t(whole_number(given).ptr());
+    if (threshold == -1 && PyErr_Occurred() != nullptr) {
+        throw py::error_already_set();
+    }
+    return threshold;
+}
+
 void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywords)
 {
     static const char* const names[] = {"context", "socket_type", "shadow", "copy_threshold",
@@ -240,12 +261,10 @@ void initialise(Socket& self, const py::args& arguments, const py::kwargs& keywo
     if (self.state != nullptr) {
         throw py::type_error("a Socket cannot be initialised twice");
     }
-    self.copy_threshold = threshold_given == Py_None
-                              ? default_copy_threshold()
-                              : PyNumber_AsSsize_t(threshold_given, PyExc_OverflowError);
-    if (PyErr_Occurred() != nullptr) {
-        throw py::error_already_set();
-    }
+    self.copy_threshold =
+        threshold_given == Py_None
+            ? default_copy_threshold()
+            : copy_threshold_of(py::reinterpret_borrow<py::object>(threshold_given));
     const auto context = py::reinterpret_borrow<py::object>(context_given);
     if (shadow_given != nullptr && is_socket(shadow_given)) {
         // Not by its address, which may be free by now.
@@ -286,7 +305,11 @@ void close_socket(Socket& self, const py::object& linger)
         state_of(self).close(nullptr);
         return;
     }
-    const int linger_ms = linger.cast<int>();
+    int linger_ms = 0;
+    const py::object whole = whole_number(linger);
+    if (!read_int(whole.ptr(), linger_ms)) {
+        throw py::error_already_set();
+    }
     state_of(self).close(&linger_ms);
 }
 
@@ -713,8 +736,12 @@ topic
         .def_property_readonly(
             "context", [](const Socket& self) { return self.context; },
             "The Context it was made in; None for a shadow of an address.")
-        .def_readwrite("copy_threshold", &Socket::copy_threshold,
-                       "Size in bytes from which send(copy=False) lends instead of copying.");
+        .def_property(
+            "copy_threshold", [](const Socket& self) { return self.copy_threshold; },
+            [](Socket& self, const py::object& size) {
+                self.copy_threshold = copy_threshold_of(size);
+            },
+            "Size in bytes from which send(copy=False) lends instead of copying.");
     install_property(type, closed_property);
     install_hot_methods(type);
     install_option_attributes(type);

@@ -367,7 +367,8 @@ bool part_from(PyObject* data, Making& making, zmq::message_t& part)
     return !lend || borrow(data, making.tracker, part);
 }
 
-// What send returns: the tracker of a Frame or of lent memory, or None.
+// What send returns: the tracker of a Frame or of lent memory; None for a copy, and
+// where nobody can tell when libzmq is done.
 PyObject* sent(PyObject* data, Making& making)
 {
     if (!PyBytes_CheckExact(data) && is_frame(data)) {
@@ -376,11 +377,11 @@ PyObject* sent(PyObject* data, Making& making)
         Py_INCREF(result);
         return result;
     }
-    if (making.copy) {
+    if (making.copy || (making.lent && making.tracker == nullptr)) {
         Py_RETURN_NONE;
     }
-    return making.lent && making.tracker != nullptr ? new_message_tracker(std::move(making.tracker))
-                                                    : finished_message_tracker();
+    return making.lent ? new_message_tracker(std::move(making.tracker))
+                       : finished_message_tracker();
 }
 
 bool refuse_untracked(PyObject* data, bool track)
@@ -557,8 +558,7 @@ PyObject* socket_send_multipart(PyObject* self, PyObject* const* arguments, Py_s
         }
     }
     if (parts.empty()) {
-        PyErr_SetString(PyExc_ValueError, "a message has at least one part, got none");
-        return nullptr;
+        return raise_empty_message();
     }
     if (!run_send(state, given.flags, [&] {
             making.settle(state, parts.data(), parts.size());
@@ -745,7 +745,9 @@ PyObject* socket_poll(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
     };
     Entered entered(state);
     if (!entered) {
-        return raise_refused(state);
+        // As pyzmq has it, unlike every other call on a closed socket.
+        return state.closed() ? raise_error_about(ENOTSUP, "the socket is closed")
+                              : raise_refused(state);
     }
     if (attempt() >= 0 || (errno == EAGAIN && timeout_ms == 0)) {
         return PyLong_FromLong(ready);
@@ -989,7 +991,8 @@ int
 Raises
 ------
 ZMQError
-    ENOTSOCK: the socket is closed; ETERM: the context was terminated.)"),
+    ENOTSUP: the socket is closed; ENOTSOCK: it is closed while this waits; ETERM:
+    the context was terminated.)"),
 };
 
 }  // namespace

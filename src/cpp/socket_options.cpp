@@ -339,6 +339,14 @@ PyObject* get_as_attribute(PyObject* self, const char* name, int option)
 
 int set_as_attribute(PyObject* self, int option, PyObject* value)
 {
+    py::object topic;
+    if ((option == ZMQ_SUBSCRIBE || option == ZMQ_UNSUBSCRIBE) && PyUnicode_Check(value)) {
+        topic = py::reinterpret_steal<py::object>(PyUnicode_AsUTF8String(value));
+        value = topic.ptr();
+        if (value == nullptr) {
+            return -1;
+        }
+    }
     if (is_native(of_type(self, set_name), methods[1])) {
         Socket* socket = socket_of(self);
         return socket != nullptr && set_socket_option(*socket, option, value) ? 0 : -1;
@@ -404,12 +412,7 @@ int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
     // subscribe is a method, but also an option that programs assign to.
     if (value != nullptr && attribute != nullptr &&
         (attribute == native_subscribe || attribute == native_unsubscribe)) {
-        const int option = socket_option_number(name);
-        if (!PyUnicode_Check(value)) {
-            return set_as_attribute(self, option, value);
-        }
-        const py::object bytes = py::reinterpret_steal<py::object>(PyUnicode_AsUTF8String(value));
-        return bytes ? set_as_attribute(self, option, bytes.ptr()) : -1;
+        return set_as_attribute(self, socket_option_number(name), value);
     }
     if (value == nullptr || attribute != nullptr) {
         return PyObject_GenericSetAttr(self, name, value);

@@ -43,6 +43,10 @@ class InsecureKeyFileWarning(UserWarning):
     """A file with a secret key can be read by others than its owner."""
 
 
+def _text(value: object) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
 def _zpl_value(name: str, value: str) -> str:
     """Write a value as ZPL has it."""
     if not _NAME.fullmatch(name):
@@ -61,7 +65,8 @@ def _certificate(
     banner: str, metadata: Mapping[str, str], public_key: bytes, secret_key: bytes | None = None
 ) -> str:
     lines = ["metadata"]
-    lines += (f"    {name} = {_zpl_value(name, str(value))}" for name, value in metadata.items())
+    for name, value in metadata.items():
+        lines.append(f"    {_text(name)} = {_zpl_value(_text(name), _text(value))}")
     lines += ["curve", f'    public-key = "{public_key.decode("ascii")}"']
     if secret_key is not None:
         lines.append(f'    secret-key = "{secret_key.decode("ascii")}"')

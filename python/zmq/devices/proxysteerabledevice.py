@@ -21,7 +21,7 @@ class ProxySteerableBase(_ProxyMixin):
 
     It receives ``b"PAUSE"``, ``b"RESUME"``, ``b"TERMINATE"`` and ``b"STATISTICS"``. The answer to
     the last has eight parts, each a 64-bit number: messages and bytes received and sent, by the
-    in socket and by the out socket.
+    in socket and by the out socket. The others are answered with an empty message.
 
     Parameters
     ----------

@@ -338,7 +338,7 @@ class ZMQStream:
         track
             As for that.
         callback
-            Called for this message in place of the function given to :meth:`on_send`.
+            Called for this message and, as if given to :meth:`on_send`, for later ones.
         **kwargs
             As for that.
         """
@@ -366,7 +366,7 @@ class ZMQStream:
         track
             As for that.
         callback
-            Called for this message in place of the function given to :meth:`on_send`.
+            Called for this message and, as if given to :meth:`on_send`, for later ones.
         **kwargs
             As for that.
 
@@ -377,6 +377,8 @@ class ZMQStream:
         """
         self._check_closed()
         kwargs.update(copy=copy, track=track)
+        if callback is not None:
+            self.on_send(callback)
         self._send_queue.append(_Queued(msg, int(flags), kwargs, callback))
         self._schedule()
 

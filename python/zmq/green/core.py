@@ -12,7 +12,7 @@ from gevent._hub_local import get_hub_if_exists
 
 import zmq
 from zmq import _core
-from zmq.constants import DONTWAIT, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO
+from zmq.constants import DONTWAIT, EVENTS, POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO
 from zmq.error import Again
 from zmq.green._wait import Deadline, Sleepers, let_others_run, milliseconds, wait_until_done
 
@@ -36,6 +36,7 @@ _recv_multipart = _core.Socket.recv_multipart
 _send = _core.Socket.send
 _send_multipart = _core.Socket.send_multipart
 _DONTWAIT = int(DONTWAIT)
+_EVENTS = int(EVENTS)
 _POLLIN = int(POLLIN)
 _POLLOUT = int(POLLOUT)
 _RCVTIMEO = int(RCVTIMEO)
@@ -529,8 +530,8 @@ class _Socket(zmq.Socket[bytes]):
         Raises
         ------
         ZMQError
-            ENOTSOCK: the socket is closed, perhaps while it waits; ETERM: the context was
-            terminated.
+            ENOTSUP: the socket is closed; ENOTSOCK: it is closed while this waits; ETERM: the
+            context was terminated.
         """
         timeout_ms = milliseconds(timeout)
         ready = _poll(self, 0, flags)
@@ -541,7 +542,7 @@ class _Socket(zmq.Socket[bytes]):
         while not ready and not over:
             self._sleepers_in(get_hub()).sleep(index(flags), deadline.remaining())
             over = deadline.passed()
-            ready = _poll(self, 0, flags)
+            ready = _get(self, _EVENTS) & index(flags)
         return ready
 
 

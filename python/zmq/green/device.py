@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from struct import pack
 
@@ -9,7 +10,7 @@ import gevent
 from gevent.event import Event
 
 from zmq import _core
-from zmq.constants import DONTWAIT, POLLIN, POLLOUT, REP, SocketType
+from zmq.constants import DONTWAIT, EVENTS, POLLIN, POLLOUT, SocketType
 from zmq.error import Again
 from zmq.green._wait import wait_until_done
 from zmq.green.poll import _Poller as Poller
@@ -35,6 +36,9 @@ _POLLOUT = int(POLLOUT)
 _SENDERS = {SocketType.PUB, SocketType.PUSH, SocketType.RADIO, SocketType.SCATTER}
 _RECEIVERS = {SocketType.SUB, SocketType.PULL, SocketType.DISH, SocketType.GATHER}
 
+#: Types of control sockets whose answers go to whoever sent the command.
+_ANSWERING = {SocketType.PAIR, SocketType.REP, SocketType.DEALER}
+
 
 def _do(socket: _core.Socket, events: int, attempt: Callable[[], _Result]) -> _Result:
     """Make a call that does not wait, as often as it takes."""
@@ -55,7 +59,7 @@ def _send(socket: _core.Socket, parts: list[_core.Frame]) -> None:
 
 
 def _wait(socket: _core.Socket, events: int) -> None:
-    if not _core.Socket.poll(socket, 0, events):
+    if not _core.Socket.get(socket, EVENTS) & events:
         zmq_poll([(socket, events)])
 
 
@@ -186,16 +190,17 @@ class _Proxy:
         command = b""
         while command != b"TERMINATE":
             command = bytes(_do(control, _POLLIN, partial(_receive, control))[0])
-            reply = [b""] if control.type == REP else []
+            reply = [b""]
             if command == b"PAUSE":
                 self._going.clear()
             elif command == b"RESUME":
                 self._going.set()
             elif command == b"STATISTICS":
                 reply = self._frontend.statistics() + self._backend.statistics()
-            if reply:
-                frames = [_core.Frame(part) for part in reply]
-                _do(control, _POLLOUT, partial(_send, control, frames))
+            if control.type in _ANSWERING:
+                # Who asks without listening gets nothing.
+                with suppress(Again):
+                    _send(control, [_core.Frame(part) for part in reply])
 
 
 def device(device_type: int, isocket: _core.Socket, osocket: _core.Socket) -> NoReturn:
@@ -250,7 +255,7 @@ def proxy_steerable(
     backend: _core.Socket,
     capture: _core.Socket | None = None,
     control: _core.Socket | None = None,
-) -> None:
+) -> int:
     """Run a proxy that obeys a control socket; other greenlets run meanwhile.
 
     Parameters
@@ -258,13 +263,20 @@ def proxy_steerable(
     frontend, backend, capture
         As for :func:`proxy`.
     control
-        A PAIR, SUB, PULL or REP socket on which PAUSE, RESUME, TERMINATE and STATISTICS come; or
-        None. STATISTICS is answered with eight parts, 64-bit unsigned integers of this machine's
-        byte order: messages and bytes received and sent by the frontend, then by the backend.
+        A socket on which PAUSE, RESUME, TERMINATE and STATISTICS come; or None. A PAIR, DEALER or
+        REP answers each command: STATISTICS with eight parts, 64-bit unsigned integers of this
+        machine's byte order (messages and bytes received and sent by the frontend, then by the
+        backend), the others with an empty message.
+
+    Returns
+    -------
+    int
+        0, after TERMINATE.
 
     Raises
     ------
     ContextTerminated, ZMQError
-        As for :func:`proxy`. Returns after TERMINATE.
+        As for :func:`proxy`.
     """
     _Proxy(frontend, backend, capture, control).run()
+    return 0

@@ -7,6 +7,9 @@ from typing import Any
 
 __all__ = ["dumps", "loads"]
 
+#: The old name of the module that does it.
+jsonmod = json
+
 
 def dumps(o: Any, **kwargs: Any) -> bytes:
     """Serialise an object to JSON.
@@ -41,6 +44,6 @@ def loads(s: str | bytes | bytearray, **kwargs: Any) -> Any:
     Any
         What the text describes.
     """
-    if not isinstance(s, str):
+    if isinstance(s, (bytes, bytearray)):
         s = s.decode("utf-8")
     return json.loads(s, **kwargs)
