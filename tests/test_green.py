@@ -587,6 +587,7 @@ def test_greenlets_that_are_killed_leave_nothing_behind(context, way):
     socket, _ = context.socket(zmq.DEALER), context.socket(zmq.DEALER)
     active = HUB.loop.activecnt
     spawn(WAITS[way], socket).kill()
+    gc.collect()
     open_before = descriptors()
     for _ in range(10):
         waiting = spawn(WAITS[way], socket)
@@ -595,7 +596,8 @@ def test_greenlets_that_are_killed_leave_nothing_behind(context, way):
         waiting.kill()
         assert isinstance(waiting.value, gevent.GreenletExit)
     assert HUB.loop.activecnt == active
-    assert descriptors() == open_before
+    # Fewer, where a context of an earlier test had not ended yet.
+    assert descriptors() <= open_before
 
 
 def test_a_timeout_of_gevent_and_a_kill_lose_no_message(make_pair):

@@ -421,7 +421,7 @@ def test_socket_monitor_and_context_end_in_any_order_without_leaving_anything(or
         steps[step]()
     terminating.join(JOIN_S)
     assert not terminating.is_alive()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 MONITORED_PROGRAM = """
