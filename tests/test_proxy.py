@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,10 @@ from support import TRANSPORTS, wait_until_parked
 from zmq.devices import monitored_queue
 
 MakeEndpoint = Callable[..., str]
+
+needs_clocks = pytest.mark.skipif(
+    not hasattr(time, "pthread_getcpuclockid"), reason="the system has no clock per thread"
+)
 
 
 class Running:
@@ -39,6 +44,14 @@ class Running:
     def sleep(self) -> None:
         """Return when it sleeps."""
         wait_until_parked(self.number)
+
+    def goes_on_sleeping(self) -> bool:
+        """Whether it uses no processor for a while, as what finds its poll ended at once would."""
+        assert self.thread.ident is not None
+        clock = time.pthread_getcpuclockid(self.thread.ident)
+        before = time.clock_gettime(clock)
+        time.sleep(0.2)
+        return time.clock_gettime(clock) - before < 0.02
 
     def ended_with(self, number: int) -> bool:
         self.thread.join(20)
@@ -158,6 +171,19 @@ def test_proxy_waits_for_room_and_loses_nothing(near: Scene) -> None:
     for number in range(500):
         assert taker.recv_multipart()[1:] == [b"%d" % number, b"rest"]
     near.frontend.close()
+    assert running.ended_with(zmq.ENOTSOCK)
+
+
+@needs_clocks
+def test_proxy_sleeps_on_when_its_capture_gets_a_subscriber(scene: Scene) -> None:
+    capture, listener = scene.pair(zmq.PUB, zmq.SUB)
+    running = Running(zmq.proxy, scene.frontend, scene.backend, capture)
+    running.sleep()
+    listener.subscribe(b"")
+    assert running.goes_on_sleeping()
+    scene.check()
+    assert running.goes_on_sleeping()
+    scene.frontend.close()
     assert running.ended_with(zmq.ENOTSOCK)
 
 
@@ -311,6 +337,19 @@ def test_steerable_proxy_pauses_resumes_and_terminates(
     # The sockets are free again.
     scene.client.send(b"by hand")
     assert scene.frontend.recv_multipart()[1:] == [b"by hand"]
+
+
+@needs_clocks
+def test_paused_proxy_sleeps_over_what_waits(scene: Scene) -> None:
+    steered = Steered(scene, zmq.PAIR, zmq.PAIR)
+    steered.command(b"PAUSE")
+    scene.client.send(b"while it pauses")
+    assert steered.running.goes_on_sleeping()
+    steered.command(b"RESUME")
+    assert scene.worker.recv_multipart()[1:] == [b"while it pauses"]
+    steered.command(b"TERMINATE")
+    steered.running.thread.join(20)
+    assert not steered.running.thread.is_alive()
 
 
 def test_statistics_count_messages_and_bytes(near: Scene) -> None:

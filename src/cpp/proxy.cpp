@@ -8,7 +8,6 @@
 #include "socket.hpp"
 #include "wait.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -39,7 +38,7 @@ struct Side {
     Traffic received;
     Traffic sent;
     Waiter waiter;
-    int events = 0;  // as last read before a sleep
+    int events = 0;  // as last read
 };
 
 // One way through the proxy.
@@ -66,6 +65,8 @@ public:
 private:
     Moved move_all();
     Moved move(Direction& direction);
+    // These answer false with errno: EAGAIN and EINTR mean that nothing was done.
+    bool read_events(Side& side);
     bool receive(Direction& direction);
     bool capture(Direction& direction);
     bool pass_on(Direction& direction);
@@ -76,10 +77,6 @@ private:
 
     void link_all();
     void unlink_all();
-    // Whether something can go on that a pass did not see: reading one side's
-    // EVENTS may process what made its descriptor readable. A negative number:
-    // see errno.
-    int can_go_on();
     // False when a signal came.
     bool sleep(const Deadline& deadline);
     void return_messages();
@@ -98,6 +95,7 @@ private:
     Side* control_ = nullptr;
     bool control_answers_ = false;  // what it sends goes to whoever sent the command
     bool paused_ = false;
+    bool tried_ = false;  // a message that did not move, in the last pass
     bool terminated_ = false;
     const State* refused_ = nullptr;
     WakeLease wake_;
@@ -140,7 +138,20 @@ void Proxy::monitor(const std::string& in_prefix, const std::string& out_prefix,
     }
 }
 
-// EAGAIN is an answer: false with errno, and no message.
+bool Proxy::read_events(Side& side)
+{
+    const Entered entered(*side.state, Gil::released, &side.waiter);
+    if (!entered) {
+        return fail(*side.state);
+    }
+    const int events = side.state->events();
+    if (events < 0) {
+        return false;
+    }
+    side.events = events;
+    return true;
+}
+
 bool Proxy::receive(Direction& direction)
 {
     State& from = *direction.from->state;
@@ -149,9 +160,6 @@ bool Proxy::receive(Direction& direction)
         return fail(from);
     }
     if (receive_parts(from, direction.message) < 0) {
-        if (errno == ENOTSUP) {
-            errno = EAGAIN;  // a PUSH, a PUB: never has anything
-        }
         return false;
     }
     direction.size = 0;
@@ -202,36 +210,25 @@ bool Proxy::pass_on(Direction& direction)
     return true;
 }
 
+// With the EVENTS of all sides just read: that processes what made a descriptor
+// readable, and what a message that was refused waits for.
 Moved Proxy::move(Direction& direction)
 {
-    const auto stopped = [&](bool moved) {
-        if (errno != EAGAIN && errno != EINTR) {
-            return Moved::failed;
-        }
-        return moved ? Moved::something : Moved::nothing;
-    };
     // Nothing is taken that cannot be passed on. A socket that answers with what it
     // gets, such as a REP, cannot send before it has received.
-    if (direction.message.empty() && direction.from != direction.to) {
-        State& to = *direction.to->state;
-        const Entered entered(to, Gil::released, &direction.to->waiter);
-        if (!entered) {
-            fail(to);
-            return Moved::failed;
-        }
-        const int events = to.events();
-        if (events < 0 && errno != EINTR) {
-            return Moved::failed;
-        }
-        if (events < 0 || (events & ZMQ_POLLOUT) == 0) {
-            // With no room there may still be an end: ETERM comes through EVENTS.
-            return Moved::nothing;
-        }
+    if (direction.message.empty() &&
+        ((direction.from->events & ZMQ_POLLIN) == 0 ||
+         (direction.from != direction.to && (direction.to->events & ZMQ_POLLOUT) == 0))) {
+        return Moved::nothing;
     }
+    tried_ = true;
     for (int round = 0; round < burst_; ++round) {
         if ((direction.message.empty() && !receive(direction)) ||
             (!direction.captured && !capture(direction)) || !pass_on(direction)) {
-            return stopped(round > 0);
+            if (errno != EAGAIN && errno != EINTR) {
+                return Moved::failed;
+            }
+            return round > 0 ? Moved::something : Moved::nothing;
         }
     }
     return Moved::something;
@@ -239,6 +236,7 @@ Moved Proxy::move(Direction& direction)
 
 Moved Proxy::move_all()
 {
+    tried_ = false;
     for (const Side& side : sides_) {
         if (side.state->closed()) {
             fail(*side.state);
@@ -247,6 +245,14 @@ Moved Proxy::move_all()
     }
     if (control_ != nullptr && !obey()) {
         return Moved::failed;
+    }
+    // Paused or not: what nobody processes keeps a descriptor readable.
+    for (Side& side : sides_) {
+        while (&side != control_ && !read_events(side)) {
+            if (errno != EINTR) {
+                return Moved::failed;
+            }
+        }
     }
     if (terminated_ || paused_) {
         return Moved::nothing;
@@ -346,33 +352,6 @@ void Proxy::unlink_all()
     }
 }
 
-int Proxy::can_go_on()
-{
-    // Each side once: what one of these reads processes, no other has looked for.
-    for (Side& side : sides_) {
-        const Entered entered(*side.state, Gil::released, &side.waiter);
-        if (!entered) {
-            fail(*side.state);
-            return -1;
-        }
-        side.events = side.state->events();
-        if (side.events < 0) {
-            return errno == EINTR ? 1 : -1;
-        }
-    }
-    if (control_ != nullptr && (control_->events & ZMQ_POLLIN) != 0) {
-        return 1;
-    }
-    for (const Direction& direction : directions_) {
-        const bool same = direction.from == direction.to;
-        if (!paused_ && direction.message.empty() && (direction.from->events & ZMQ_POLLIN) != 0 &&
-            (same || (direction.to->events & ZMQ_POLLOUT) != 0)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 bool Proxy::sleep(const Deadline& deadline)
 {
     system_.clear();
@@ -430,17 +409,9 @@ bool Proxy::run()
                 break;
             }
             if (moved == Moved::nothing) {
-                const int more = can_go_on();
-                if (more < 0) {
-                    moved = Moved::failed;
-                    break;
-                }
-                // A message that was refused: its socket may say POLLOUT all the
-                // same (ROUTER), so that is not asked but tried again soon.
-                const bool refused = std::any_of(
-                    directions_.begin(), directions_.end(),
-                    [](const Direction& direction) { return !direction.message.empty(); });
-                interrupted = more == 0 && !sleep(Deadline(refused ? try_again_ms : -1));
+                // A call that moved nothing may have processed what another one
+                // waits for: then it is soon tried again.
+                interrupted = !sleep(Deadline(tried_ ? try_again_ms : -1));
             } else {
                 interrupted = Clock::now() > look_at_signals;
             }
