@@ -156,10 +156,7 @@ class Channel:
     def add_compiler(self) -> None:
         activation = self.stage(f"gxx_{PLATFORM}") / "etc/conda/activate.d"
         activation.mkdir(parents=True)
-        # Without link-time optimisation, for the sake of time.
-        (activation / "compiler.sh").write_text(
-            "export CC=/usr/bin/cc CXX=/usr/bin/c++ SKBUILD_CMAKE_ARGS=-DCPPYZMQ_LTO=OFF\n"
-        )
+        (activation / "compiler.sh").write_text("export CC=/usr/bin/cc CXX=/usr/bin/c++\n")
         self.add(f"gxx_{PLATFORM}", "1.0")
         (self.stage(f"sysroot_{PLATFORM}") / "README").write_text("That of the system.\n")
         self.add(f"sysroot_{PLATFORM}", "1.0")
