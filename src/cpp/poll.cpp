@@ -63,24 +63,23 @@ bool report(PyObject* list, PyObject* socket, Descriptor descriptor, int ready)
 
 Descriptor descriptor_of(PyObject* object)
 {
-    int descriptor = -1;
-    if (PyLong_Check(object)) {
-        return read_int(object, descriptor) ? static_cast<Descriptor>(descriptor) : no_descriptor;
+    const py::object number =
+        PyLong_Check(object)
+            ? py::reinterpret_borrow<py::object>(object)
+            : py::reinterpret_steal<py::object>(PyObject_CallMethod(object, "fileno", nullptr));
+    if (!number || !PyLong_Check(number.ptr())) {
+        if (number || PyErr_ExceptionMatches(PyExc_AttributeError) != 0) {
+            PyErr_Clear();
+            PyErr_Format(PyExc_TypeError,
+                         "can poll a zmq.Socket, a file descriptor or an object with a "
+                         "fileno() method, got: %R",
+                         object);
+        }
+        return no_descriptor;
     }
-    const py::object given =
-        py::reinterpret_steal<py::object>(PyObject_CallMethod(object, "fileno", nullptr));
     // A Python socket that was closed says -1, which is never ready.
-    if (given && PyLong_Check(given.ptr())) {
-        return read_int(given.ptr(), descriptor) ? descriptor : -1;
-    }
-    if (given || PyErr_ExceptionMatches(PyExc_AttributeError) != 0) {
-        PyErr_Clear();
-        PyErr_Format(PyExc_TypeError,
-                     "can poll a zmq.Socket, a file descriptor or an object with a "
-                     "fileno() method, got: %R",
-                     object);
-    }
-    return static_cast<Descriptor>(descriptor);
+    int descriptor = -1;
+    return read_int(number.ptr(), descriptor) ? static_cast<Descriptor>(descriptor) : no_descriptor;
 }
 
 namespace {

@@ -135,8 +135,7 @@ using EndpointCall = int (*)(void*, const char*);
 int bind_without_linger(void* handle, const char* endpoint)
 {
     int linger = -1;
-    std::size_t size = sizeof linger;
-    const bool known = zmq_getsockopt(handle, ZMQ_LINGER, &linger, &size) == 0;
+    const bool known = get_int_option(handle, ZMQ_LINGER, linger);
     const int none = 0;
     if (known) {
         zmq_setsockopt(handle, ZMQ_LINGER, &none, sizeof none);
@@ -196,12 +195,11 @@ void open(Socket& self, Context& context, int type)
 int type_of(State& state)
 {
     int type = -1;
-    std::size_t size = sizeof type;
     const Entered entered(state);
     if (!entered) {
         throw_refused(state);
     }
-    if (zmq_getsockopt(state.handle(), ZMQ_TYPE, &type, &size) != 0) {
+    if (!get_int_option(state.handle(), ZMQ_TYPE, type)) {
         const int error = zmq_errno();
         if (error == ENOTSOCK) {
             raise_error_about(error, "there is no libzmq socket at this address");

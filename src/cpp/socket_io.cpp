@@ -64,8 +64,7 @@ bool has_more(const State& state, zmq::message_t& part)
 int timeout_of(State& state, int option)
 {
     int timeout_ms = -1;
-    std::size_t size = sizeof timeout_ms;
-    zmq_getsockopt(state.handle(), option, &timeout_ms, &size);
+    get_int_option(state.handle(), option, timeout_ms);
     return timeout_ms;
 }
 

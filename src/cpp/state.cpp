@@ -289,8 +289,7 @@ int State::events()
 {
     quieten();
     int ready = 0;
-    std::size_t size = sizeof ready;
-    if (zmq_getsockopt(handle_, ZMQ_EVENTS, &ready, &size) != 0) {
+    if (!get_int_option(handle_, ZMQ_EVENTS, ready)) {
         return -1;
     }
     if (!returned.empty()) {
@@ -305,9 +304,8 @@ int State::events()
 // Whether libzmq makes the socket send and receive in turn.
 bool State::takes_turns() const
 {
-    int type = 0;
-    std::size_t size = sizeof type;
-    zmq_getsockopt(handle_, ZMQ_TYPE, &type, &size);
+    int type = -1;
+    get_int_option(handle_, ZMQ_TYPE, type);
     return type == ZMQ_REP || (type == ZMQ_REQ && !req_relaxed);
 }
 
@@ -345,10 +343,9 @@ void State::notify(const Waiter* self)
 bool State::sends_parts() const
 {
     int type = -1;
-    std::size_t size = sizeof type;
     // REQ and REP put the envelope before what is sent.
-    return sent_parts_ || (zmq_getsockopt(handle_, ZMQ_TYPE, &type, &size) == 0 &&
-                           (type == ZMQ_REQ || type == ZMQ_REP));
+    return sent_parts_ ||
+           (get_int_option(handle_, ZMQ_TYPE, type) && (type == ZMQ_REQ || type == ZMQ_REP));
 }
 
 bool State::close(const int* linger, Gil gil)
@@ -376,9 +373,8 @@ bool State::close(const int* linger, Gil gil)
     // harmless. Nobody waits for it but zmq_ctx_term, and only where much is unsent.
     constexpr int moment_ms = 50;
     int current = -1;
-    std::size_t size = sizeof current;
-    if (zmq_getsockopt(handle_, ZMQ_LINGER, &current, &size) == 0 && current >= 0 &&
-        current < moment_ms && sends_parts()) {
+    if (get_int_option(handle_, ZMQ_LINGER, current) && current >= 0 && current < moment_ms &&
+        sends_parts()) {
         zmq_setsockopt(handle_, ZMQ_LINGER, &moment_ms, sizeof moment_ms);
     }
     zmq_close(handle_);

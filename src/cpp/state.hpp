@@ -16,6 +16,7 @@
 #include "process.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -23,6 +24,13 @@
 #include <string>
 
 namespace cppyzmq {
+
+// A socket option that is an int. False with errno; then `value` is as it was.
+inline bool get_int_option(void* socket, int option, int& value)
+{
+    std::size_t size = sizeof value;
+    return zmq_getsockopt(socket, option, &value, &size) == 0;
+}
 
 // How many threads sleep on a socket that has an inproc endpoint.
 extern std::atomic<int> inproc_sleepers;
