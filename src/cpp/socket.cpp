@@ -743,14 +743,21 @@ topic
     install_property(type, closed_property);
     install_hot_methods(type);
     install_option_attributes(type);
-    module.def("install_hot_methods", &install_hot_methods, py::arg("cls"),
-               R"doc(install_hot_methods(cls)
+    module.def(
+        "install_hot_methods",
+        [](const py::type& cls) {
+            install_hot_methods(cls);
+            install_multipart(cls);
+        },
+        py::arg("cls"),
+        R"doc(install_hot_methods(cls)
 --
 
 Put send, recv, get and the other fast methods of Socket on a subclass itself.
 
 CPython calls a native method the fastest way where it stands in the very class of
-the object.
+the object. Its multipart methods go part by part, by _send_parts and _receive_parts,
+for objects whose class has a send or recv of its own.
 
 Parameters
 ----------

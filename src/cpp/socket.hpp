@@ -61,6 +61,9 @@ int socket_setattr(PyObject* self, PyObject* name, PyObject* value);
 void install_option_methods(py::handle type);
 void install_option_attributes(py::handle type);
 void install_socket_io(py::handle type);
+// The multipart methods of the Socket of Python, whose subclasses may have a send
+// and recv of their own.
+void install_multipart(py::handle type);
 
 // Parts of one message, in order.
 using Parts = std::vector<zmq::message_t>;

@@ -796,6 +796,67 @@ PyObject* socket_give_back(PyObject* self, PyObject* const* arguments, Py_ssize_
     Py_RETURN_NONE;
 }
 
+constexpr auto send_multipart_doc =
+    R"(send_multipart($self, msg_parts, flags=0, copy=True, track=False, **kwargs)
+--
+
+Send a message of several parts: all of them, or none.
+
+Parameters
+----------
+msg_parts
+    The parts, an iterable of what send() takes.
+flags
+    DONTWAIT not to wait.
+copy
+    As for send().
+track
+    As for send(); the tracker watches all parts.
+**kwargs
+    routing_id and group, as for send().
+
+Returns
+-------
+None or MessageTracker
+    As send().
+
+Raises
+------
+Again
+    It would have to wait, and DONTWAIT was given or SNDTIMEO ran out.
+TypeError
+    A part is not a buffer; nothing was sent.
+ValueError
+    There are no parts.)";
+
+constexpr auto recv_multipart_doc =
+    R"(recv_multipart($self, flags=0, copy=True, track=False, *, timeout=None)
+--
+
+Receive all parts of a message.
+
+Parameters
+----------
+flags
+    DONTWAIT not to wait.
+copy
+    False returns Frames over libzmq's memory.
+track
+    With copy=False: the Frames have MessageTrackers.
+timeout
+    Milliseconds to wait at most; RCVTIMEO where it is None, for ever where it
+    is negative.
+
+Returns
+-------
+list of bytes or Frame
+    The parts.
+
+Raises
+------
+Again
+    Nothing was there, and DONTWAIT was given or the time is up.)";
+
 std::array<PyMethodDef, 7> methods{
     fast_method<socket_send>(
         "send",
@@ -896,67 +957,8 @@ BufferError
     The buffer is read-only or not contiguous.
 ValueError
     `nbytes` is negative or larger than the buffer.)"),
-    fast_method<socket_send_multipart>(
-        "send_multipart",
-        R"(send_multipart($self, msg_parts, flags=0, copy=True, track=False, **kwargs)
---
-
-Send a message of several parts: all of them, or none.
-
-Parameters
-----------
-msg_parts
-    The parts, an iterable of what send() takes.
-flags
-    DONTWAIT not to wait.
-copy
-    As for send().
-track
-    As for send(); the tracker watches all parts.
-**kwargs
-    routing_id and group, as for send().
-
-Returns
--------
-None or MessageTracker
-    As send().
-
-Raises
-------
-Again
-    It would have to wait, and DONTWAIT was given or SNDTIMEO ran out.
-TypeError
-    A part is not a buffer; nothing was sent.
-ValueError
-    There are no parts.)"),
-    fast_method<socket_recv_multipart>(
-        "recv_multipart",
-        R"(recv_multipart($self, flags=0, copy=True, track=False, *, timeout=None)
---
-
-Receive all parts of a message.
-
-Parameters
-----------
-flags
-    DONTWAIT not to wait.
-copy
-    False returns Frames over libzmq's memory.
-track
-    With copy=False: the Frames have MessageTrackers.
-timeout
-    Milliseconds to wait at most; RCVTIMEO where it is None, for ever where it
-    is negative.
-
-Returns
--------
-list of bytes or Frame
-    The parts.
-
-Raises
-------
-Again
-    Nothing was there, and DONTWAIT was given or the time is up.)"),
+    fast_method<socket_send_multipart>("send_multipart", send_multipart_doc),
+    fast_method<socket_recv_multipart>("recv_multipart", recv_multipart_doc),
     fast_method<socket_give_back>("_give_back", R"(_give_back($self, parts, more=False)
 --
 
@@ -994,11 +996,72 @@ ZMQError
     the context was terminated.)"),
 };
 
+// The Socket of Python, and the methods that it has.
+struct {
+    PyTypeObject* type = nullptr;
+    PyObject* send = nullptr;
+    PyObject* recv = nullptr;
+} python_socket;
+
+// Whether the class of `self` has a method of its own by that name.
+bool has_own(PyObject* self, const char* name, PyObject* native)
+{
+    if (Py_TYPE(self) == python_socket.type) {
+        return false;
+    }
+    const py::object found = py::reinterpret_steal<py::object>(
+        PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), name));
+    if (!found) {
+        throw py::error_already_set();
+    }
+    return found.ptr() != native;
+}
+
+PyObject* call_method(PyObject* self, const char* name, PyObject* const* arguments,
+                      Py_ssize_t count, PyObject* keywords)
+{
+    const py::object method = py::reinterpret_steal<py::object>(PyObject_GetAttrString(self, name));
+    return method ? PyObject_Vectorcall(method.ptr(), arguments, static_cast<std::size_t>(count),
+                                        keywords)
+                  : nullptr;
+}
+
+// A class that has a send or recv of its own means it for each part of a message,
+// also where its own send_multipart calls this one.
+PyObject* send_multipart_or_parts(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                                  PyObject* keywords)
+{
+    return has_own(self, "send", python_socket.send)
+               ? call_method(self, "_send_parts", arguments, count, keywords)
+               : socket_send_multipart(self, arguments, count, keywords);
+}
+
+PyObject* recv_multipart_or_parts(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                                  PyObject* keywords)
+{
+    return has_own(self, "recv", python_socket.recv)
+               ? call_method(self, "_receive_parts", arguments, count, keywords)
+               : socket_recv_multipart(self, arguments, count, keywords);
+}
+
+std::array<PyMethodDef, 2> multipart_methods{
+    fast_method<send_multipart_or_parts>("send_multipart", send_multipart_doc),
+    fast_method<recv_multipart_or_parts>("recv_multipart", recv_multipart_doc),
+};
+
 }  // namespace
 
 void install_socket_io(py::handle type)
 {
     install_methods(type, methods);
+}
+
+void install_multipart(py::handle type)
+{
+    install_methods(type, multipart_methods);
+    python_socket.type = reinterpret_cast<PyTypeObject*>(type.ptr());
+    python_socket.send = py::object(type.attr("send")).release().ptr();
+    python_socket.recv = py::object(type.attr("recv")).release().ptr();
 }
 
 }  // namespace cppyzmq

@@ -156,8 +156,8 @@ class ZMQStream:
         self._turns = _core.Turns(self._loop)
         #: Whether there is no receiving method of the user's own.
         self._is_plain = (
-            type(socket).recv_multipart is _core.Socket.recv_multipart
-            and type(socket).recv is _core.Socket.recv
+            type(socket).recv_multipart is zmq.Socket.recv_multipart
+            and type(socket).recv is zmq.Socket.recv
         )
         self._recv_callback: Callable[[Any], Any] | None = None
         self._recv_copy = True
