@@ -386,9 +386,10 @@ def test_others_go_on_when_one_worker_is_killed(start: Start, large_tree: Path) 
     run.read_until(IN_MID_RUN)
     run.kill("worker 1")
     assert run.end() == 1
-    # What was in its queue, if anything, is missing; the rest has arrived.
+    # What was in its queue, if anything, is missing: its turn was every third file, as long as
+    # its queue had room. The rest has arrived.
     missing = run.named("missing")
-    assert int(run.total()[1]) == 306 - len(missing) > 200
+    assert int(run.total()[1]) == 306 - len(missing) > 150
     assert not run.named("wrong")
     expected = [f"{len(missing)} of 306 files are missing"] if missing else []
     expected.append("worker 1 was killed by SIGKILL")
