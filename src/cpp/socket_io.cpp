@@ -996,25 +996,35 @@ ZMQError
     the context was terminated.)"),
 };
 
-// The Socket of Python, and the methods that it has.
+// A method that classes over the Socket of Python may have their own of.
+struct Overridable {
+    PyObject* name = nullptr;
+    PyObject* native = nullptr;  // what Socket has
+
+    void set(py::handle type, const char* method)
+    {
+        name = PyUnicode_InternFromString(method);
+        native = py::object(type.attr(method)).release().ptr();
+    }
+};
+
 struct {
     PyTypeObject* type = nullptr;
-    PyObject* send = nullptr;
-    PyObject* recv = nullptr;
+    Overridable send;
+    Overridable recv;
 } python_socket;
 
-// Whether the class of `self` has a method of its own by that name.
-bool has_own(PyObject* self, const char* name, PyObject* native)
+bool has_own(PyObject* self, const Overridable& method)
 {
     if (Py_TYPE(self) == python_socket.type) {
         return false;
     }
     const py::object found = py::reinterpret_steal<py::object>(
-        PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), name));
+        PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(self)), method.name));
     if (!found) {
         throw py::error_already_set();
     }
-    return found.ptr() != native;
+    return found.ptr() != method.native;
 }
 
 PyObject* call_method(PyObject* self, const char* name, PyObject* const* arguments,
@@ -1031,7 +1041,7 @@ PyObject* call_method(PyObject* self, const char* name, PyObject* const* argumen
 PyObject* send_multipart_or_parts(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                                   PyObject* keywords)
 {
-    return has_own(self, "send", python_socket.send)
+    return has_own(self, python_socket.send)
                ? call_method(self, "_send_parts", arguments, count, keywords)
                : socket_send_multipart(self, arguments, count, keywords);
 }
@@ -1039,7 +1049,7 @@ PyObject* send_multipart_or_parts(PyObject* self, PyObject* const* arguments, Py
 PyObject* recv_multipart_or_parts(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                                   PyObject* keywords)
 {
-    return has_own(self, "recv", python_socket.recv)
+    return has_own(self, python_socket.recv)
                ? call_method(self, "_receive_parts", arguments, count, keywords)
                : socket_recv_multipart(self, arguments, count, keywords);
 }
@@ -1060,8 +1070,8 @@ void install_multipart(py::handle type)
 {
     install_methods(type, multipart_methods);
     python_socket.type = reinterpret_cast<PyTypeObject*>(type.ptr());
-    python_socket.send = py::object(type.attr("send")).release().ptr();
-    python_socket.recv = py::object(type.attr("recv")).release().ptr();
+    python_socket.send.set(type, "send");
+    python_socket.recv.set(type, "recv");
 }
 
 }  // namespace cppyzmq
