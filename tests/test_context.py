@@ -94,6 +94,20 @@ def test_destroy_sets_linger() -> None:
     assert context.closed
 
 
+def test_destroy_calls_the_close_of_a_subclass_that_takes_no_argument() -> None:
+    class Noted(zmq.Socket):
+        def close(self) -> None:  # type: ignore[override]
+            closed.append(self.linger)
+            super().close()
+
+    closed: list[int] = []
+    context = zmq.Context()
+    sockets = [Noted(context, zmq.PUSH) for _ in range(2)]
+    context.destroy(linger=7)
+    assert closed == [7, 7]
+    assert all(socket.closed for socket in sockets)
+
+
 def test_close_sets_linger() -> None:
     context = zmq.Context()
     for close in (

@@ -1303,3 +1303,23 @@ def test_tornados_loop_has_its_old_names():
     assert old.PeriodicCallback is ioloop.PeriodicCallback
     with pytest.raises(AttributeError, match="nothing"):
         zmq.green.eventloop.nothing  # noqa: B018
+
+
+def test_multipart_messages_go_through_the_send_and_recv_of_a_subclass(context):
+    class Reversing(zmq.green.Socket):
+        def send(self, data, flags=0, **keywords):
+            return super().send(bytes(data)[::-1], flags, **keywords)
+
+        def recv(self, flags=0, **keywords):
+            return super().recv(flags, **keywords)[::-1]
+
+    with Reversing(context, zmq.PAIR) as first, context.socket(zmq.PAIR) as second:
+        first.bind("inproc://reversing")
+        second.connect("inproc://reversing")
+        receiving = gevent.spawn(first.recv_multipart)
+        first.send_multipart([b"abc", b"de"])
+        assert second.recv_multipart() == [b"cba", b"ed"]
+        second.send_multipart([b"123", b"45"])
+        assert receiving.get() == [b"321", b"54"]
+        with pytest.raises(zmq.Again):
+            first.recv_multipart(timeout=1)

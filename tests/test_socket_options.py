@@ -172,6 +172,25 @@ def test_write_only_option_is_no_attribute_to_read(socket: zmq.Socket, name: str
     assert not hasattr(socket, name)
 
 
+def test_option_is_set_where_a_subclass_has_its_own_subscribe(context: zmq.Context) -> None:
+    class Topics(zmq.Socket):
+        def subscribe(self, topic: str) -> None:
+            super().subscribe("topic." + topic)
+
+        def set(self, option: int, optval: object) -> None:
+            options.append((option, optval))
+            super().set(option, optval)
+
+    options: list[tuple[int, object]] = []
+    with Topics(context, zmq.SUB) as subscriber:
+        subscriber.subscribe("a")
+        subscriber.subscribe = b"b"
+        subscriber.unsubscribe = b"b"
+        assert callable(subscriber.subscribe)
+    assert (zmq.SUBSCRIBE, b"b") in options
+    assert (zmq.UNSUBSCRIBE, b"b") in options
+
+
 def test_subscribe_is_a_method_and_an_option(make_pair: MakePair) -> None:
     publisher, subscriber = make_pair(zmq.XPUB, zmq.SUB)
     subscriber.subscribe("text")

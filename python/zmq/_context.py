@@ -13,7 +13,7 @@ from zmq import _core
 from zmq._options import CONTEXT_OPTIONS, SOCKET_OPTIONS, is_declared
 from zmq._socket import Socket, address_of, whole_number
 from zmq._typing import Generic, SocketT_co
-from zmq.constants import Errno
+from zmq.constants import LINGER, Errno
 from zmq.error import ZMQError
 
 TYPE_CHECKING = False
@@ -299,8 +299,16 @@ class Context(_core.Context, Generic[SocketT_co]):
         """
         if self.closed:
             return
+        # Imported here: half of all programs never need it.
+        from contextlib import suppress
+
         for socket in self._sockets:
-            socket.close(linger)
+            if linger is not None:
+                # Another thread may have closed it meanwhile.
+                with suppress(ZMQError):
+                    socket.setsockopt(LINGER, linger)
+            # The close() of a subclass may take no argument.
+            socket.close()
         self.term()
 
     # -- options -----------------------------------------------------------------------------

@@ -279,8 +279,6 @@ TypeError
 };
 
 // To see whether a subclass has its own.
-PyObject* native_subscribe = nullptr;
-PyObject* native_unsubscribe = nullptr;
 PyObject* get_name = nullptr;
 PyObject* set_name = nullptr;
 
@@ -410,8 +408,9 @@ int socket_setattr(PyObject* self, PyObject* name, PyObject* value)
 {
     PyObject* attribute = of_type(self, name);
     // subscribe is a method, but also an option that programs assign to.
-    if (value != nullptr && attribute != nullptr &&
-        (attribute == native_subscribe || attribute == native_unsubscribe)) {
+    if (value != nullptr && attribute != nullptr && PyCallable_Check(attribute) != 0 &&
+        (PyUnicode_CompareWithASCIIString(name, "subscribe") == 0 ||
+         PyUnicode_CompareWithASCIIString(name, "unsubscribe") == 0)) {
         return set_as_attribute(self, socket_option_number(name), value);
     }
     if (value == nullptr || attribute != nullptr) {
@@ -502,14 +501,6 @@ void install_option_methods(py::handle type)
 void install_option_attributes(py::handle type)
 {
     install_descriptors(reinterpret_cast<PyTypeObject*>(type.ptr()));
-    PyObject* attributes = reinterpret_cast<PyTypeObject*>(type.ptr())->tp_dict;
-    const auto attribute = [&](const char* name) {
-        return py::reinterpret_borrow<py::object>(PyDict_GetItemString(attributes, name))
-            .release()
-            .ptr();
-    };
-    native_subscribe = attribute("subscribe");
-    native_unsubscribe = attribute("unsubscribe");
     get_name = PyUnicode_InternFromString("get");
     set_name = PyUnicode_InternFromString("set");
 }

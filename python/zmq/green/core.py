@@ -254,6 +254,8 @@ class _Socket(zmq.Socket[bytes]):
             ENOTSOCK: the socket is closed, perhaps while it waits; and as
             :meth:`zmq.Socket.send_multipart`.
         """
+        if type(self).send is not _Socket.send:
+            return self._send_parts(msg_parts, flags, copy, track, **kwargs)
         flags = index(flags) if flags else 0
         may_wait = not flags & _DONTWAIT
         flags |= _DONTWAIT
@@ -491,6 +493,9 @@ class _Socket(zmq.Socket[bytes]):
             ENOTSOCK: the socket is closed, perhaps while it waits; and as
             :meth:`zmq.Socket.recv_multipart`.
         """
+        if type(self).recv is not _Socket.recv:
+            given = {} if timeout is None else {"timeout": timeout}
+            return self._receive_parts(flags, copy, track, **given)
         if flags:
             flags = index(flags)
             if flags & _DONTWAIT:
