@@ -158,6 +158,19 @@ constexpr PyMethodDef fast_method(const char* name, const char* doc)
             METH_FASTCALL | METH_KEYWORDS, doc};
 }
 
+// What the type has under a name: borrowed, from the interpreter's cache.
+inline PyObject* of_type(PyObject* self, PyObject* name)
+{
+    return _PyType_Lookup(Py_TYPE(self), name);
+}
+
+// Whether that is the native method, and none of a subclass.
+inline bool is_native(PyObject* found, const PyMethodDef& method)
+{
+    return found != nullptr && Py_IS_TYPE(found, &PyMethodDescr_Type) &&
+           reinterpret_cast<PyMethodDescrObject*>(found)->d_method == &method;
+}
+
 inline void put(py::handle type, const char* name, PyObject* descriptor)
 {
     if (descriptor == nullptr) {

@@ -996,36 +996,9 @@ ZMQError
     the context was terminated.)"),
 };
 
-// A method that classes over the Socket of Python may have their own of.
-struct Overridable {
-    PyObject* name = nullptr;
-    PyObject* native = nullptr;  // what Socket has
-
-    void set(py::handle type, const char* method)
-    {
-        name = PyUnicode_InternFromString(method);
-        native = py::object(type.attr(method)).release().ptr();
-    }
-};
-
-struct {
-    PyTypeObject* type = nullptr;
-    Overridable send;
-    Overridable recv;
-} python_socket;
-
-bool has_own(PyObject* self, const Overridable& method)
-{
-    if (Py_TYPE(self) == python_socket.type) {
-        return false;
-    }
-    const py::object found = py::reinterpret_steal<py::object>(
-        PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(self)), method.name));
-    if (!found) {
-        throw py::error_already_set();
-    }
-    return found.ptr() != method.native;
-}
+// To see whether a class has its own.
+PyObject* send_name = nullptr;
+PyObject* recv_name = nullptr;
 
 PyObject* call_method(PyObject* self, const char* name, PyObject* const* arguments,
                       Py_ssize_t count, PyObject* keywords)
@@ -1041,17 +1014,17 @@ PyObject* call_method(PyObject* self, const char* name, PyObject* const* argumen
 PyObject* send_multipart_or_parts(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                                   PyObject* keywords)
 {
-    return has_own(self, python_socket.send)
-               ? call_method(self, "_send_parts", arguments, count, keywords)
-               : socket_send_multipart(self, arguments, count, keywords);
+    return is_native(of_type(self, send_name), methods[0])
+               ? socket_send_multipart(self, arguments, count, keywords)
+               : call_method(self, "_send_parts", arguments, count, keywords);
 }
 
 PyObject* recv_multipart_or_parts(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                                   PyObject* keywords)
 {
-    return has_own(self, python_socket.recv)
-               ? call_method(self, "_receive_parts", arguments, count, keywords)
-               : socket_recv_multipart(self, arguments, count, keywords);
+    return is_native(of_type(self, recv_name), methods[1])
+               ? socket_recv_multipart(self, arguments, count, keywords)
+               : call_method(self, "_receive_parts", arguments, count, keywords);
 }
 
 std::array<PyMethodDef, 2> multipart_methods{
@@ -1069,9 +1042,8 @@ void install_socket_io(py::handle type)
 void install_multipart(py::handle type)
 {
     install_methods(type, multipart_methods);
-    python_socket.type = reinterpret_cast<PyTypeObject*>(type.ptr());
-    python_socket.send.set(type, "send");
-    python_socket.recv.set(type, "recv");
+    send_name = PyUnicode_InternFromString("send");
+    recv_name = PyUnicode_InternFromString("recv");
 }
 
 }  // namespace cppyzmq

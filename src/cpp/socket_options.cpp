@@ -282,18 +282,6 @@ TypeError
 PyObject* get_name = nullptr;
 PyObject* set_name = nullptr;
 
-// What the type has under a name: borrowed, from the interpreter's cache.
-PyObject* of_type(PyObject* self, PyObject* name)
-{
-    return _PyType_Lookup(Py_TYPE(self), name);
-}
-
-bool is_native(PyObject* found, const PyMethodDef& method)
-{
-    return found != nullptr && Py_IS_TYPE(found, &PyMethodDescr_Type) &&
-           reinterpret_cast<PyMethodDescrObject*>(found)->d_method == &method;
-}
-
 // For spellings that are neither lower nor upper case.
 int option_in_any_case(PyObject* name)
 {
