@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib.util
 import json
 import os
@@ -106,6 +107,21 @@ def wait_until_parked(thread: int) -> None:
         return
     while task.read_text().split()[0] not in POLLING_CALLS:
         time.sleep(0.001)
+
+
+def open_descriptors() -> int:
+    """Count the open descriptors of this process, on Linux."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def settled_descriptors() -> int:
+    """Count them when contexts of earlier tests, which end by themselves, have ended."""
+    gc.collect()
+    count = -1
+    while count != open_descriptors():
+        count = open_descriptors()
+        time.sleep(0.05)
+    return count
 
 
 def when_parked(action: Callable[[], Any], thread: int | None = None) -> threading.Thread:

@@ -20,7 +20,7 @@ import pytest
 
 import zmq
 import zmq.asyncio
-from support import run_script
+from support import open_descriptors, run_script
 from zmq import _async
 from zmq.asyncio import ProactorSelectorThreadWarning
 
@@ -1063,10 +1063,6 @@ def test_a_poller_leaves_the_receives_of_its_sockets_working(run: Run, make_pair
 
 
 # -- closing, dropping ----------------------------------------------------------------------------
-
-
-def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 def test_close_fails_what_waits_at_once(run: Run, make_pair: MakePair, context: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import zmq
-from support import TRANSPORTS, run_script
+from support import TRANSPORTS, open_descriptors, run_script, settled_descriptors
 
 gevent = pytest.importorskip("gevent")
 
@@ -82,10 +82,6 @@ def others_run() -> Iterator[None]:
     other = gevent.spawn(int)
     yield
     assert other.ready()
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -587,8 +583,7 @@ def test_greenlets_that_are_killed_leave_nothing_behind(context, way):
     socket, _ = context.socket(zmq.DEALER), context.socket(zmq.DEALER)
     active = HUB.loop.activecnt
     spawn(WAITS[way], socket).kill()
-    gc.collect()
-    open_before = descriptors()
+    open_before = settled_descriptors()
     for _ in range(10):
         waiting = spawn(WAITS[way], socket)
         with gevent.Timeout(0.001, False):
@@ -596,8 +591,7 @@ def test_greenlets_that_are_killed_leave_nothing_behind(context, way):
         waiting.kill()
         assert isinstance(waiting.value, gevent.GreenletExit)
     assert HUB.loop.activecnt == active
-    # Fewer, where a context of an earlier test had not ended yet.
-    assert descriptors() <= open_before
+    assert open_descriptors() == open_before
 
 
 def test_a_timeout_of_gevent_and_a_kill_lose_no_message(make_pair):
@@ -1222,11 +1216,11 @@ def test_a_socket_that_ends_frees_its_descriptors(context, end):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         use()
-        before = descriptors()
+        before = open_descriptors()
         for _ in range(10):
             use()
         # Those of libzmq end a little later.
-        while descriptors() > before:
+        while open_descriptors() > before:
             gc.collect()
             gevent.sleep(0.005)
 

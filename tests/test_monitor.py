@@ -16,6 +16,7 @@ import pytest
 
 import zmq
 import zmq.asyncio
+from support import open_descriptors, settled_descriptors
 from zmq.utils.monitor import (
     MonitorEvent,
     monitor_events,
@@ -395,10 +396,6 @@ def test_cancelled_wait_loses_no_event():
 # -- the end of a monitor -------------------------------------------------------------------------
 
 
-def open_descriptors():
-    return len(os.listdir("/proc/self/fd"))
-
-
 count_descriptors = pytest.mark.skipif(
     sys.platform != "linux", reason="descriptors cannot be counted here"
 )
@@ -409,7 +406,7 @@ count_descriptors = pytest.mark.skipif(
 def test_socket_monitor_and_context_end_in_any_order_without_leaving_anything(order):
     with zmq.Context():
         pass  # what the first context of a process opens for good
-    before = open_descriptors()
+    before = settled_descriptors()
     context = zmq.Context()
     server = context.socket(zmq.REP)
     monitor = server.get_monitor_socket()
@@ -421,7 +418,7 @@ def test_socket_monitor_and_context_end_in_any_order_without_leaving_anything(or
         steps[step]()
     terminating.join(JOIN_S)
     assert not terminating.is_alive()
-    assert open_descriptors() <= before
+    assert open_descriptors() == before
 
 
 MONITORED_PROGRAM = """

@@ -1081,6 +1081,7 @@ def test_subclass_without_its_own_sends_messages_natively(
         _send_parts = _receive_parts = None
 
     assert Plain.send_multipart is zmq.Socket.send_multipart
+    assert Plain.recv_multipart is zmq.Socket.recv_multipart
     first, second = (Plain(socket) for socket in near)
     first.send_multipart([b"1", b"2"])
     assert second.recv_multipart() == [b"1", b"2"]
